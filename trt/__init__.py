@@ -1,0 +1,1 @@
+"""TRT: AI generations inside Telegram, on a supervised actor runtime."""
