@@ -1,0 +1,82 @@
+"""The states of a generation job and the moves between them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from attrs import frozen
+
+from trt.domain.ids import ChatId, Cid, DraftId, JobId, MessageId, ModelId, TaskId, UserId
+from trt.domain.model_card import Value
+from trt.domain.reasons import Reason
+
+
+class JobState(StrEnum):
+    """Each state is committed before the step that it announces."""
+
+    RESERVED = "reserved"
+    """The money is held; KIE knows nothing."""
+    SUBMITTING = "submitting"
+    """createTask is being called: the task may exist."""
+    SUBMIT_UNKNOWN = "submit_unknown"
+    """createTask was called and nobody knows how it ended; only a callback can tell."""
+    RUNNING = "running"
+    """KIE has the task and we have its id."""
+    DELIVERING = "delivering"
+    """The result is in the outbox."""
+    DELIVERED = "delivered"
+    """The user has the result and has paid."""
+    FAILED = "failed"
+    """It ended without a result; the money is released and the user told."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more happens to a job in this state."""
+        return not LEGAL_MOVES[self]
+
+
+class Phase(StrEnum):
+    """What a running job is doing, as far as the user cares."""
+
+    QUEUED = "queued"
+    GENERATING = "generating"
+
+
+LEGAL_MOVES: Mapping[JobState, frozenset[JobState]] = {
+    JobState.RESERVED: frozenset({JobState.SUBMITTING, JobState.FAILED}),
+    JobState.SUBMITTING: frozenset(
+        {JobState.RESERVED, JobState.SUBMIT_UNKNOWN, JobState.RUNNING, JobState.FAILED}
+    ),
+    JobState.SUBMIT_UNKNOWN: frozenset({JobState.RUNNING, JobState.FAILED}),
+    JobState.RUNNING: frozenset({JobState.DELIVERING, JobState.FAILED}),
+    JobState.DELIVERING: frozenset({JobState.DELIVERED, JobState.FAILED}),
+    JobState.DELIVERED: frozenset(),
+    JobState.FAILED: frozenset(),
+}
+"""`SUBMITTING` goes back to `RESERVED` only when KIE said that it took nothing (429, 455)."""
+
+
+@frozen(kw_only=True)
+class Job:
+    """One generation, from the tap on the confirmation to the delivery or the refund."""
+
+    job_id: JobId
+    user_id: UserId
+    chat_id: ChatId
+    draft_id: DraftId
+    """One job per draft: this pair of user and draft is the idempotency key of the tap."""
+    model_id: ModelId
+    params: Mapping[str, Value]
+    price_kopecks: int
+    language: str
+    cid: Cid
+    created_at: datetime
+    deadline_at: datetime
+    state: JobState = JobState.RESERVED
+    attempt: int = 0
+    """How often createTask was called."""
+    task_id: TaskId | None = None
+    submitted_at: datetime | None = None
+    status_message_id: MessageId | None = None
+    reason: Reason | None = None
+    result_urls: tuple[str, ...] = ()

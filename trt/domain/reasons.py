@@ -1,0 +1,42 @@
+"""Reason codes: why something was refused or failed, in the operator's words."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """One vocabulary for logs, rows and metrics (names of the seeds kept where they had one)."""
+
+    SUCCESS = "SUCCESS"
+    NOOP = "NOOP"
+    PASSIVE_REJECT = "PASSIVE_REJECT"
+    UNKNOWN_CALLBACK = "UNKNOWN_CALLBACK"
+    STATE_MISMATCH = "STATE_MISMATCH"
+    VALIDATION_FAIL = "VALIDATION_FAIL"
+    BALANCE_INSUFFICIENT = "BALANCE_INSUFFICIENT"
+    MODEL_DISABLED = "MODEL_DISABLED"
+    RATE_LIMIT = "RATE_LIMIT"
+    UNSUPPORTED_UPDATE = "UNSUPPORTED_UPDATE"
+    MAILBOX_FULL = "MAILBOX_FULL"
+    HANDLER_CRASHED = "HANDLER_CRASHED"
+    DB_ERROR = "DB_ERROR"
+    DOWNSTREAM_TIMEOUT = "DOWNSTREAM_TIMEOUT"
+    """Something that we wait for took longer than a tap may wait."""
+
+    KIE_REFUSED = "KIE_REFUSED"
+    """KIE did not take the order: bad parameters, content policy, unknown model."""
+    KIE_ACCOUNT = "KIE_ACCOUNT"
+    """Our own account at KIE is the trouble: key, credits, limits. The operator must act."""
+    KIE_UNAVAILABLE = "KIE_UNAVAILABLE"
+    """KIE is down or in maintenance and stayed so until the job's deadline."""
+    KIE_FAILED = "KIE_FAILED"
+    """KIE took the order and reported that the generation failed."""
+    KIE_NO_RESULT = "KIE_NO_RESULT"
+    """KIE reported success without anything that could be delivered."""
+    SUBMIT_UNKNOWN = "SUBMIT_UNKNOWN"
+    """Nobody could say whether KIE took the order, and no callback told us in time."""
+    DEADLINE = "DEADLINE"
+    """The job did not finish within its model's deadline."""
+    DELIVERY_FAILED = "DELIVERY_FAILED"
+    """The result was ready and Telegram would not take it, or the user blocked the bot."""
+    JOB_CRASHED = "JOB_CRASHED"
+    """Our own code kept crashing on this job until its restart budget ran out."""
