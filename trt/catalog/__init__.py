@@ -1,0 +1,1 @@
+"""The registry's files, read and checked: model cards, prices, payloads, words."""
