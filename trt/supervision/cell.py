@@ -1,0 +1,312 @@
+"""`Cell`: a place in the tree, which outlives the incarnations of the child that runs there."""
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+import trio
+
+from trt.supervision import events
+from trt.supervision.child import ACTOR_GRACE_S, Child
+from trt.supervision.context import Branch, Context, Emit
+from trt.supervision.envelope import Envelope
+from trt.supervision.errors import ActorCrashed, ActorStopped
+from trt.supervision.intake import Intake
+from trt.supervision.restart import Backoff, RestartWindow
+from trt.supervision.snapshot import ActorSnapshot, Kind, State
+from trt.supervision.stop_signal import StopSignal
+
+# How long a cancelled child may clean up before it is reported.
+CANCELLED_GRACE_S = 1.0
+
+
+class Cell:
+    """Runs one child, one incarnation at a time, and keeps what must survive a restart."""
+
+    def __init__(self, child: Child[Any]) -> None:
+        self.child = child
+        self.path = child.name
+        self.emit: Emit = _emit_nothing
+        self.state = State.STOPPED
+        self.incarnation = 0
+        self.error: Exception | None = None
+        self.stop = StopSignal()
+        self.settled = trio.Event()
+        """Set when the incarnation is ready or has ended."""
+        self.ended = trio.Event()
+        self.ended.set()
+        self.due_at: float | None = None
+        """When its parent will start it again (trio time)."""
+        self.intake = (
+            None if child.mailbox is None else Intake(child.mailbox, self._dead_letter_expired)
+        )
+        self._branch = child.actor if isinstance(child.actor, Branch) else None
+        self._scope = trio.CancelScope(shield=True)
+        self._ready_at: float | None = None
+        self._failures = 0
+        self._last_error: str | None = None
+        self._subtrees: list[Cell] = []
+
+    @property
+    def name(self) -> str:
+        """The child's name."""
+        return self.child.name
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of the child is running."""
+        return self.ended.is_set()
+
+    def place(self, parent_path: str, emit: Emit) -> None:
+        """Say where in the tree this is, and who hears of it."""
+        self.path = f"{parent_path}/{self.name}"
+        self.emit = emit
+
+    # One incarnation
+
+    def begin(self) -> None:
+        """Prepare the next incarnation; `live` must be started right after."""
+        assert self.has_ended, f"{self.path}: the old incarnation is still there"
+        self.incarnation += 1
+        self.error = None
+        self.due_at = None
+        self._ready_at = None
+        self.stop = StopSignal()
+        self.settled = trio.Event()
+        self.ended = trio.Event()
+        self._scope = trio.CancelScope(shield=True)
+        self.state = State.STARTING
+        if self.intake is not None:
+            self.intake.idle_since = None
+            self.intake.mailbox.open()
+        self.emit(events.Started(path=self.path, incarnation=self.incarnation))
+
+    async def live(self, on_end: Callable[[], object]) -> None:
+        """Run the incarnation to its end; `on_end` hears of it last."""
+        has_returned = False
+        try:
+            # The scope is shielded: only an ordered stop ends it. And it is inside the `try`:
+            # an error in a cancelled clean-up leaves the scope only after the Cancelled is gone.
+            with self._scope:
+                await self.child.actor.run(Context(self))
+                has_returned = True
+        except Exception as error:  # noqa: BLE001 - a crash of any kind is the parent's business
+            self.error = error
+        finally:
+            self._end(has_returned=has_returned)
+            on_end()
+
+    def mark_ready(self) -> None:
+        """Note that the incarnation works."""
+        if self._ready_at is None:
+            self._ready_at = trio.current_time()
+            if self.state is State.STARTING:
+                self.state = State.RUNNING
+            self.emit(events.Ready(path=self.path))
+            self.settled.set()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the present incarnation has said that it works."""
+        return self._ready_at is not None
+
+    def _end(self, *, has_returned: bool) -> None:
+        if self.error is None:
+            self.state = State.STOPPED
+            self.emit(events.Stopped(path=self.path))
+        else:
+            self.fail(self.error)
+        if self.intake is not None:
+            if has_returned:
+                self.intake.finish()
+            else:
+                self._return_unfinished(self.intake)
+        if self.stop.is_final:
+            self.retire()
+        self.ended.set()
+        self.settled.set()
+
+    def fail(self, error: Exception) -> None:
+        """Note that the incarnation crashed, or failed to do what it had to."""
+        self.error = error
+        self.state = State.FAILED
+        self._last_error = type(error).__name__
+        self.emit(events.Crashed(path=self.path, error=error))
+
+    # Messages that are not handled
+
+    def _return_unfinished(self, intake: Intake[Any]) -> None:
+        retried: list[Envelope[Any]] = []
+        for envelope in intake.drop():
+            if self.error is not None and envelope.attempt > self.child.poison.retries:
+                self._dead_letter(envelope, "poison", attempts=envelope.attempt)
+                if envelope.slot is not None:
+                    envelope.slot.fail(ActorCrashed(self.path, envelope.message))
+            else:
+                envelope.attempt += 1
+                retried.append(envelope)
+        intake.mailbox.give_back(retried)
+
+    def retire(self, reason: str = "stopped") -> None:
+        """Close the mailbox for good and turn what it holds into dead letters, children too."""
+        if self.intake is not None:
+            mailbox = self.intake.mailbox
+            mailbox.close()
+            while (envelope := mailbox.receive_nowait()) is not None:
+                self._dead_letter(envelope, reason, attempts=envelope.attempt - 1)
+                if envelope.slot is not None:
+                    envelope.slot.fail(ActorStopped(self.path, envelope.message))
+        if self._branch is not None:
+            self._branch.retire()
+
+    def _dead_letter_expired(self, envelope: Envelope[Any]) -> None:
+        self._dead_letter(envelope, "expired", attempts=envelope.attempt - 1)
+
+    def _dead_letter(self, envelope: Envelope[Any], reason: str, *, attempts: int) -> None:
+        letter = events.DeadLetter(
+            path=self.path,
+            message=envelope.message,
+            reason=reason,
+            error=self.error,
+            attempts=attempts,
+        )
+        self.emit(events.DeadLettered(path=self.path, letter=letter))
+        if self.child.on_dead_letter is not None:
+            try:
+                self.child.on_dead_letter(letter)
+            except Exception as error:  # noqa: BLE001 - a hook must not break an ordered stop
+                self.emit(events.Crashed(path=self.path, error=error))
+
+    # Stopping and starting again
+
+    def request_stop(self, *, is_final: bool) -> None:
+        """Ask the incarnation to stop; a final stop closes the mailbox to new messages."""
+        if self.has_ended:
+            return
+        if not self.stop.is_requested:
+            self.state = State.STOPPING
+            self.emit(events.StopRequested(path=self.path))
+        self.stop.request(is_final=is_final)
+        if is_final and self.intake is not None:
+            self.intake.mailbox.close()
+
+    async def bring_down(self, *, is_final: bool) -> None:
+        """Stop the incarnation: ask, wait for its grace, cancel, wait a little, report."""
+        self.due_at = None
+        if self.has_ended:
+            if self.state is State.BACKING_OFF:
+                self.state = State.STOPPED
+            if is_final:
+                self.retire()
+            return
+        # The next incarnation may have begun by the time this task runs again: hold on to this one.
+        ended, scope = self.ended, self._scope
+        self.request_stop(is_final=is_final)
+        with trio.move_on_after(self.stop_budget_s()):
+            await ended.wait()
+        if not ended.is_set():
+            scope.cancel(reason="the grace is over")
+            with trio.move_on_after(CANCELLED_GRACE_S):
+                await ended.wait()
+        # One that has children waits for them; the culprit is named below it.
+        if not ended.is_set() and self._branch is None and not self._subtrees:
+            self.emit(events.DidNotStop(path=self.path))
+
+    def stop_budget_s(self) -> float:
+        """Return how long the stop may take before the child is cancelled, in seconds."""
+        if self.child.grace_s is not None:
+            own_s = self.child.grace_s
+        elif self._branch is not None:
+            own_s = self._branch.stop_budget_s()
+        else:
+            own_s = ACTOR_GRACE_S
+        return own_s + sum(subtree.stop_budget_s() for subtree in self._subtrees)
+
+    def back_off(self, backoff: Backoff, chance: random.Random | None) -> None:
+        """Note when the child is due again after a failure."""
+        now = trio.current_time()
+        if self._ready_at is not None and now - self._ready_at >= backoff.cap_s:
+            self._failures = 0
+        delay_s = backoff.delay_s(self._failures, chance)
+        self._failures += 1
+        self.wait_until(now + delay_s)
+        self.emit(events.Restarting(path=self.path, delay_s=delay_s))
+
+    def wait_until(self, due_at: float) -> None:
+        """Wait to be started at `due_at` (trio time)."""
+        self.due_at = due_at
+        self.state = State.BACKING_OFF
+
+    # Children of an actor
+
+    async def run_subtree(self, branch: Branch, until: Callable[[], Awaitable[None]]) -> None:
+        """Run `branch` as `Context.run_subtree` promises."""
+        if self.stop.is_requested:
+            return
+        cell = Cell(Child(branch.name, branch))
+        cell.place(self.path, self.emit)
+        failure: Exception | None = None
+        self._subtrees.append(cell)
+        try:
+            async with trio.open_nursery() as nursery:
+                with self.stop.interrupts() as waiting:
+                    cell.begin()
+                    nursery.start_soon(cell.live, waiting.cancel)
+                    try:
+                        await until()
+                    except Exception as error:  # noqa: BLE001 - raised again after the stop
+                        failure = error
+                    finally:
+                        with trio.CancelScope(shield=True):
+                            await cell.bring_down(is_final=True)
+        finally:
+            self._subtrees.remove(cell)
+        if cell.error is not None:
+            raise cell.error
+        if failure is not None:
+            raise failure
+
+    # Looking
+
+    def snapshot(self, window: RestartWindow) -> ActorSnapshot:
+        """Describe the child; `window` is the budget its restarts are counted against."""
+        now = trio.current_time()
+        if self._branch is None:
+            shown = ActorSnapshot(path=self.path, name=self.name)
+        else:
+            shown = self._branch.snapshot()
+        if shown.kind is not Kind.SUPERVISOR:
+            shown = attrs.evolve(
+                shown, restarts_in_window=window.count(now), budget_left=window.left(now)
+            )
+        subtrees = tuple(cell.snapshot(window) for cell in self._subtrees)
+        shown = attrs.evolve(
+            shown,
+            path=self.path,
+            name=self.name,
+            state=self.state,
+            restarts=max(0, self.incarnation - 1),
+            uptime_s=0.0 if self.has_ended or self._ready_at is None else now - self._ready_at,
+            backoff_s=0.0 if self.due_at is None else max(0.0, self.due_at - now),
+            last_error=self._last_error,
+            children=shown.children + subtrees,
+            children_total=shown.children_total + len(subtrees),
+        )
+        return shown if self.intake is None else _with_messages(shown, self.intake, now)
+
+
+def _with_messages(shown: ActorSnapshot, intake: Intake[Any], now: float) -> ActorSnapshot:
+    in_hand = intake.in_hand
+    return attrs.evolve(
+        shown,
+        mailbox=intake.mailbox.statistics(),
+        handled=intake.handled,
+        failed=intake.failed,
+        busy_s=0.0 if in_hand is None else now - intake.began_at,
+        current_message=None if in_hand is None else type(in_hand.message).__name__,
+    )
+
+
+def _emit_nothing(_: events.SupervisionEvent) -> None:
+    """Nobody listens before the child has its place in a tree."""

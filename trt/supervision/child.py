@@ -1,0 +1,41 @@
+"""`Child`: one line of a supervision tree."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from attrs import field, frozen, validators
+
+from trt.supervision.context import Actor
+from trt.supervision.events import DeadLetter
+from trt.supervision.mailbox import Mailbox
+from trt.supervision.restart import Restart
+
+M = TypeVar("M")
+
+ACTOR_GRACE_S = 5.0
+
+
+@frozen
+class Poison:
+    """When a message that crashes its actor is put aside: after `retries` further attempts."""
+
+    retries: int = field(default=2, validator=validators.ge(0))
+
+
+@frozen
+class Child(Generic[M]):
+    """What to start, when to start it again, and how long its stop may take.
+
+    `grace_s` is the time from the request to stop until the cancellation; None means 5 s for an
+    actor and, for a supervisor or a directory, what its own children need. `on_dead_letter` is
+    called for every message to this child that will not be handled.
+    """
+
+    name: str
+    actor: Actor[M]
+    mailbox: Mailbox[M] | None = field(default=None, kw_only=True)
+    restart: Restart = field(default=Restart.PERMANENT, kw_only=True)
+    grace_s: float | None = field(default=None, kw_only=True)
+    start_timeout_s: float = field(default=30.0, kw_only=True, validator=validators.gt(0.0))
+    poison: Poison = field(default=Poison(), kw_only=True)
+    on_dead_letter: Callable[[DeadLetter], None] | None = field(default=None, kw_only=True)

@@ -1,0 +1,105 @@
+"""What supervision reports while it happens, one frozen record per fact."""
+
+from typing import TypeAlias
+
+from attrs import field, frozen
+
+
+def _type_name(value: object) -> str:
+    return type(value).__name__
+
+
+@frozen(kw_only=True)
+class DeadLetter:
+    """A message that nobody will handle (any more).
+
+    `reason` is `poison` (its turns crashed too often), `stopped` (its actor stopped for good),
+    `expired` (a question whose deadline passed in the queue) or `unread` (an actor of a directory
+    finished again and again without reading it). `attempts` counts the turns that began.
+    """
+
+    path: str
+    message: object = field(repr=_type_name)
+    reason: str
+    error: Exception | None = field(default=None, repr=_type_name)
+    attempts: int = 0
+
+
+@frozen(kw_only=True)
+class Started:
+    """An incarnation began to run; `incarnation` counts from 1."""
+
+    path: str
+    incarnation: int
+
+
+@frozen(kw_only=True)
+class Ready:
+    """The incarnation said that it is ready."""
+
+    path: str
+
+
+@frozen(kw_only=True)
+class Crashed:
+    """The incarnation, or a hook called in its name, ended with `error`."""
+
+    path: str
+    error: Exception = field(repr=_type_name)
+
+
+@frozen(kw_only=True)
+class Restarting:
+    """The child will be started again in `delay_s` seconds."""
+
+    path: str
+    delay_s: float
+
+
+@frozen(kw_only=True)
+class GaveUp:
+    """The restart budget at `path` is spent: the failure goes to the parent."""
+
+    path: str
+
+
+@frozen(kw_only=True)
+class StopRequested:
+    """The incarnation was asked to stop."""
+
+    path: str
+
+
+@frozen(kw_only=True)
+class Stopped:
+    """The incarnation has ended after a stop request, or has completed."""
+
+    path: str
+
+
+@frozen(kw_only=True)
+class DidNotStop:
+    """The incarnation outlived its grace and its cancellation: it is shielded or in a thread."""
+
+    path: str
+
+
+@frozen(kw_only=True)
+class DeadLettered:
+    """A message was put aside."""
+
+    path: str
+    letter: DeadLetter
+
+
+SupervisionEvent: TypeAlias = (
+    Started
+    | Ready
+    | Crashed
+    | Restarting
+    | GaveUp
+    | StopRequested
+    | Stopped
+    | DidNotStop
+    | DeadLettered
+)

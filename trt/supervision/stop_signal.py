@@ -1,0 +1,64 @@
+"""`StopSignal`: how an incarnation is asked to stop, and how its waits hear of it."""
+
+import math
+from types import TracebackType
+
+import trio
+
+
+class StopSignal:
+    """One request to stop; it ends the waits that were opened with `interrupts`."""
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+        self._scopes: dict[trio.CancelScope, None] = {}
+        self.is_final = False
+
+    @property
+    def is_requested(self) -> bool:
+        """Whether a stop was requested."""
+        return self._event.is_set()
+
+    def request(self, *, is_final: bool) -> None:
+        """Ask for the stop; `is_final` says that no next incarnation will follow."""
+        self.is_final = self.is_final or is_final
+        if not self.is_requested:
+            self._event.set()
+            for scope in self._scopes:
+                scope.cancel()
+
+    async def wait(self) -> None:
+        """Return once a stop was requested."""
+        await self._event.wait()
+
+    def interrupts(self, deadline: float = math.inf) -> "Interruption":
+        """Return a scope that is left at the stop request or at `deadline` (trio time)."""
+        scope = trio.CancelScope(deadline=deadline)
+        return Interruption(self._scopes, scope, is_requested=self.is_requested)
+
+
+class Interruption:
+    """A cancel scope that is known to a `StopSignal` while it is open."""
+
+    __slots__ = ("_known", "_scope")
+
+    def __init__(
+        self, known: dict[trio.CancelScope, None], scope: trio.CancelScope, *, is_requested: bool
+    ) -> None:
+        self._known = known
+        self._scope = scope
+        if is_requested:
+            scope.cancel()
+
+    def __enter__(self) -> trio.CancelScope:
+        self._known[self._scope] = None
+        return self._scope.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        del self._known[self._scope]
+        return self._scope.__exit__(kind, error, traceback)
