@@ -1,0 +1,80 @@
+"""Every update once, until it has ended."""
+
+from attrs import evolve
+
+from tests.storage.samples import BOT, EPOCH, NOW, SHARD, inbox_row, later
+from trt.domain.ids import Shard, UpdateId
+from trt.domain.reasons import Reason
+from trt.storage import inbox
+from trt.storage.database import Transaction
+from trt.storage.inbox import InboxRow, InboxState
+
+
+def end(tx: Transaction, update_id: int, *, at_s: float = 0) -> bool:
+    return inbox.finish(
+        tx,
+        bot_id=BOT,
+        update_id=UpdateId(update_id),
+        state=InboxState.DONE,
+        reason=Reason.SUCCESS,
+        epoch=EPOCH,
+        now=later(at_s),
+    )
+
+
+def unfinished(tx: Transaction, limit: int = 100) -> list[InboxRow]:
+    return inbox.unfinished(tx, bot_id=BOT, shard=SHARD, limit=limit)
+
+
+def test_a_row_comes_back_as_it_went_in(tx: Transaction) -> None:
+    rows = [inbox_row(1), evolve(inbox_row(2), callback_id=None, kind="message")]
+    inbox.store(tx, rows)
+    assert unfinished(tx) == rows
+
+
+def test_only_new_ones_are_reported_as_stored(tx: Transaction) -> None:
+    assert inbox.store(tx, [inbox_row(1), inbox_row(2), inbox_row(1)]) == {1, 2}
+    assert inbox.store(tx, [inbox_row(2), inbox_row(3)]) == {3}
+    assert inbox.store(tx, []) == frozenset()
+
+
+def test_a_batch_larger_than_one_statement_may_be_is_stored_whole(tx: Transaction) -> None:
+    assert len(inbox.store(tx, [inbox_row(n) for n in range(6000)])) == 6000
+    assert inbox.depth(tx) == 6000
+
+
+def test_unfinished_ones_come_in_order_of_their_ids_and_of_one_shard(tx: Transaction) -> None:
+    inbox.store(tx, [inbox_row(3), inbox_row(1), inbox_row(2, shard=1), inbox_row(4)])
+    assert [row.update_id for row in unfinished(tx)] == [1, 3, 4]
+    assert [row.update_id for row in unfinished(tx, limit=2)] == [1, 3]
+    assert inbox.depth(tx) == 4
+
+
+def test_an_update_ends_once(tx: Transaction) -> None:
+    inbox.store(tx, [inbox_row(1)])
+    assert inbox.is_unfinished(tx, bot_id=BOT, update_id=UpdateId(1))
+    assert end(tx, 1)
+    assert not end(tx, 1)
+    assert not end(tx, 2)
+    assert not inbox.is_unfinished(tx, bot_id=BOT, update_id=UpdateId(1))
+    assert not inbox.is_unfinished(tx, bot_id=BOT, update_id=UpdateId(2))
+    assert inbox.store(tx, [inbox_row(1)]) == frozenset()
+    assert tx.execute("SELECT state, reason, epoch FROM inbox").one() == ("done", "SUCCESS", EPOCH)
+
+
+def test_attempts_are_counted_on_what_is_unfinished(tx: Transaction) -> None:
+    inbox.store(tx, [inbox_row(1), inbox_row(2), inbox_row(3, shard=1)])
+    end(tx, 1)
+    inbox.count_attempt(tx, bot_id=BOT, shard=SHARD)
+    inbox.count_attempt(tx, bot_id=BOT, shard=SHARD)
+    assert [row.attempts for row in unfinished(tx)] == [2]
+    [other] = inbox.unfinished(tx, bot_id=BOT, shard=Shard(1), limit=9)
+    assert other.attempts == 0
+
+
+def test_pruning_forgets_only_what_ended_long_ago(tx: Transaction) -> None:
+    inbox.store(tx, [inbox_row(1), inbox_row(2), inbox_row(3)])
+    end(tx, 1, at_s=-100)
+    end(tx, 2, at_s=+100)
+    assert inbox.prune(tx, before=NOW) == 1
+    assert inbox.store(tx, [inbox_row(1), inbox_row(2), inbox_row(3)]) == {1}

@@ -1,0 +1,1 @@
+"""SQL and nothing else: transactions, the two engines' door, and one file per group of tables."""

@@ -1,0 +1,58 @@
+"""What can go wrong with the database, in the house's words."""
+
+
+class DatabaseUnavailable(Exception):  # noqa: N818 - named for what happened
+    """The database could not do it now: locked, full, read-only, broken disk, or closed.
+
+    Nothing of the transaction was kept. Let it crash: the supervisor tries again with backoff, and
+    an update or callback that was not stored is refused, so that its sender keeps it.
+    """
+
+
+class Fenced(Exception):  # noqa: N818 - named for what happened
+    """The lease moved on to another epoch (or was released): this writer is yesterday's.
+
+    Nothing of the transaction was kept. Stop the active branch; never retry.
+    """
+
+    def __init__(self, lease_name: str, epoch: int) -> None:
+        super().__init__(f"lease {lease_name!r} is no longer held under epoch {epoch}")
+
+
+class LedgerMismatch(Exception):  # noqa: N818 - named for what happened
+    """A retry of a transfer that differs from the first one, or a resolution of nothing.
+
+    A bug of the caller, like TigerBeetle's `exists_with_different_…`. Nothing was kept.
+    """
+
+
+class DatabaseUnopenable(Exception):  # noqa: N818 - named for what happened
+    """The database file cannot be opened; the message names the path and the mend."""
+
+
+class MigrationRefused(Exception):  # noqa: N818 - named for what happened
+    """The root of everything that `migrate` refuses; the steps before the refused one are kept."""
+
+
+class MigrationChanged(MigrationRefused):
+    """A step that was already applied differs from its file: restore the file, add a new step."""
+
+
+class MigrationMissing(MigrationRefused):
+    """A number is missing in the series, or an applied step has no file: restore or renumber it."""
+
+
+class MigrationDuplicate(MigrationRefused):
+    """Two files have the same number: renumber the one that was not applied anywhere."""
+
+
+class MigrationMisnamed(MigrationRefused):
+    """A file in the folder is not called `NNNN_name.sql`: rename or remove it."""
+
+
+class MigrationFailed(MigrationRefused):
+    """A step's SQL failed and was rolled back whole: mend the SQL or the data it stumbled on."""
+
+
+class DatabaseIsNewer(MigrationRefused):
+    """The database was migrated by newer code: start that release, there is no way back."""

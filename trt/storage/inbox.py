@@ -1,0 +1,180 @@
+"""The inbox: every update that was accepted, until it has ended."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from attrs import frozen
+
+from trt.domain.ids import BotId, CallbackId, ChatId, Cid, Shard, UpdateId, UserId
+from trt.domain.reasons import Reason
+from trt.storage.database import Row, Transaction
+from trt.storage.multi_row import insert_rows
+from trt.storage.timestamps import from_unix, to_unix
+
+
+class InboxState(StrEnum):
+    """How far an update has come; all but NEW are final."""
+
+    NEW = "new"
+    DONE = "done"
+    REFUSED = "refused"
+    DEAD = "dead"
+    """Its handling crashed until the retries ran out."""
+
+
+@frozen(kw_only=True)
+class InboxRow:
+    """One update as it was accepted."""
+
+    bot_id: BotId
+    update_id: UpdateId
+    user_id: UserId
+    chat_id: ChatId
+    kind: str
+    """Telegram's name of the update's field: `message`, `callback_query` …"""
+    callback_id: CallbackId | None
+    cid: Cid
+    payload: bytes
+    """The update as Telegram sent it."""
+    received_at: datetime
+    shard: Shard
+    attempts: int = 0
+    """How many takeovers found it unfinished."""
+
+
+def store(tx: Transaction, rows: Sequence[InboxRow]) -> frozenset[UpdateId]:
+    """Store a batch of one bot's updates and return the ids of those that are new.
+
+    The others were stored before; an id that is twice in the batch counts once.
+    """
+    assert len({row.bot_id for row in rows}) <= 1, "a batch belongs to one bot"
+    stored = insert_rows(
+        tx,
+        """
+        INSERT INTO inbox
+          (bot_id, update_id, user_id, chat_id, kind, callback_id, cid, payload, received_at,
+           shard, attempts)
+        """,
+        [_columns(row) for row in rows],
+        "ON CONFLICT (bot_id, update_id) DO NOTHING RETURNING update_id",
+    )
+    return frozenset(UpdateId(update_id) for (update_id,) in stored)
+
+
+def unfinished(tx: Transaction, *, bot_id: BotId, shard: Shard, limit: int) -> list[InboxRow]:
+    """Return at most `limit` updates that have not ended, in the order of their ids."""
+    rows = tx.execute(
+        """
+        SELECT bot_id, update_id, user_id, chat_id, kind, callback_id, cid, payload, received_at,
+               shard, attempts
+        FROM inbox WHERE bot_id = :bot_id AND shard = :shard AND state = 'new'
+        ORDER BY update_id LIMIT :limit
+        """,
+        {"bot_id": bot_id, "shard": shard, "limit": limit},
+    )
+    return [_inbox_row(row) for row in rows]
+
+
+def is_unfinished(tx: Transaction, *, bot_id: BotId, update_id: UpdateId) -> bool:
+    """Return whether the update is stored and has not ended."""
+    found = tx.execute(
+        """
+        SELECT 1 FROM inbox
+        WHERE bot_id = :bot_id AND update_id = :update_id AND state = 'new'
+        """,
+        {"bot_id": bot_id, "update_id": update_id},
+    )
+    return found.first() is not None
+
+
+def count_attempt(tx: Transaction, *, bot_id: BotId, shard: Shard) -> None:
+    """Add one attempt to every unfinished update; once per takeover, before handling them."""
+    tx.execute(
+        """
+        UPDATE inbox SET attempts = attempts + 1
+        WHERE bot_id = :bot_id AND shard = :shard AND state = 'new'
+        """,
+        {"bot_id": bot_id, "shard": shard},
+    )
+
+
+def finish(
+    tx: Transaction,
+    *,
+    bot_id: BotId,
+    update_id: UpdateId,
+    state: InboxState,
+    reason: Reason,
+    epoch: int,
+    now: datetime,
+) -> bool:
+    """End an update; False when it had ended before, and then nothing else may be committed."""
+    assert state is not InboxState.NEW
+    finished = tx.execute(
+        """
+        UPDATE inbox SET state = :state, reason = :reason, epoch = :epoch, finished_at = :now
+        WHERE bot_id = :bot_id AND update_id = :update_id AND state = 'new'
+        """,
+        {
+            "bot_id": bot_id,
+            "update_id": update_id,
+            "state": state,
+            "reason": reason,
+            "epoch": epoch,
+            "now": to_unix(now),
+        },
+    )
+    return finished.count == 1
+
+
+def depth(tx: Transaction) -> int:
+    """Return how many updates have not ended."""
+    [count] = tx.execute("SELECT count(*) FROM inbox WHERE state = 'new'").one()
+    return int(count)
+
+
+def prune(tx: Transaction, *, before: datetime) -> int:
+    """Forget updates that ended before a time, and return how many.
+
+    Telegram delivers an update again for up to 24 hours, so `before` must lie further back: the
+    row is what recognises the repetition.
+    """
+    return tx.execute(
+        "DELETE FROM inbox WHERE state <> 'new' AND finished_at < :before",
+        {"before": to_unix(before)},
+    ).count
+
+
+def _columns(row: InboxRow) -> Row:
+    return (
+        row.bot_id,
+        row.update_id,
+        row.user_id,
+        row.chat_id,
+        row.kind,
+        row.callback_id,
+        row.cid,
+        row.payload,
+        to_unix(row.received_at),
+        row.shard,
+        row.attempts,
+    )
+
+
+def _inbox_row(row: Row) -> InboxRow:
+    (bot_id, update_id, user_id, chat_id, kind, callback_id, cid, payload, received_at) = row[:9]
+    shard, attempts = row[9:]
+    return InboxRow(
+        bot_id=bot_id,
+        update_id=update_id,
+        user_id=user_id,
+        chat_id=chat_id,
+        kind=kind,
+        callback_id=callback_id,
+        cid=cid,
+        payload=payload,
+        received_at=from_unix(received_at),
+        shard=shard,
+        attempts=attempts,
+    )

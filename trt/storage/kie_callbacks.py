@@ -1,0 +1,41 @@
+"""KIE's callbacks: its word that a task of a job has ended."""
+
+from datetime import datetime
+
+from trt.domain.ids import JobId, TaskId
+from trt.storage.database import Transaction
+from trt.storage.timestamps import to_unix
+
+
+def store(tx: Transaction, job_id: JobId, task_id: TaskId, now: datetime) -> bool:
+    """Remember which task a job's callback named; False when the job had a callback before."""
+    stored = tx.execute(
+        """
+        INSERT INTO kie_callbacks (job_id, task_id, received_at)
+        VALUES (:job_id, :task_id, :now)
+        ON CONFLICT (job_id) DO NOTHING
+        """,
+        {"job_id": job_id, "task_id": task_id, "now": to_unix(now)},
+    )
+    return stored.count == 1
+
+
+def task_of(tx: Transaction, job_id: JobId) -> TaskId | None:
+    """Return the task that the job's first callback named, or None when none came."""
+    row = tx.execute(
+        "SELECT task_id FROM kie_callbacks WHERE job_id = :job_id", {"job_id": job_id}
+    ).first()
+    return None if row is None else TaskId(row[0])
+
+
+def waiting(tx: Transaction) -> list[tuple[JobId, TaskId]]:
+    """Return the callbacks of jobs that have not ended, in order of arrival."""
+    rows = tx.execute(
+        """
+        SELECT kie_callbacks.job_id, kie_callbacks.task_id
+        FROM jobs JOIN kie_callbacks ON kie_callbacks.job_id = jobs.job_id
+        WHERE jobs.state NOT IN ('delivered', 'failed')
+        ORDER BY kie_callbacks.received_at, kie_callbacks.job_id
+        """
+    )
+    return [(JobId(job_id), TaskId(task_id)) for job_id, task_id in rows]

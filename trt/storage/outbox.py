@@ -1,0 +1,245 @@
+"""The outbox: what is to be said to users, written with the decision to say it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NewType, assert_never
+
+import msgspec
+from attrs import frozen
+
+from trt.domain.ids import ChatId, Cid, JobId, MessageId, Shard
+from trt.domain.replies import AnswerCallback, Reply, SendResult, ShowScreen
+from trt.storage.database import Row, Transaction
+from trt.storage.timestamps import from_unix, to_unix
+
+OutboxId = NewType("OutboxId", int)
+
+_DECODERS: dict[str, msgspec.json.Decoder[ShowScreen | AnswerCallback | SendResult]] = {
+    "show_screen": msgspec.json.Decoder(ShowScreen),
+    "answer_callback": msgspec.json.Decoder(AnswerCallback),
+    "send_result": msgspec.json.Decoder(SendResult),
+}
+
+
+@frozen(kw_only=True)
+class OutboxRow:
+    """One reply that waits to be sent."""
+
+    outbox_id: OutboxId
+    chat_id: ChatId
+    reply: Reply
+    cid: Cid
+    job_id: JobId | None
+    created_at: datetime
+    attempts: int
+    """How often somebody tried before, also in an earlier life of the sender."""
+    slot_message_id: MessageId | None
+    """The message last sent in this chat for the reply's slot, as of the claim. The sender itself
+    knows better about rows of the same slot that it sent since."""
+
+
+@frozen(kw_only=True)
+class Sent:
+    """Telegram has it; the message's id is None for what makes no message."""
+
+    outbox_id: OutboxId
+    message_id: MessageId | None
+
+
+@frozen(kw_only=True)
+class Failed:
+    """It will never be sent; `detail` is for the operator and holds no secret."""
+
+    outbox_id: OutboxId
+    detail: str
+
+
+@frozen(kw_only=True)
+class Skipped:
+    """A newer reply of the same slot made it needless."""
+
+    outbox_id: OutboxId
+
+
+@frozen(kw_only=True)
+class Attempted:
+    """One try ended without an answer to count on; the row stays unsent."""
+
+    outbox_id: OutboxId
+    is_ambiguous: bool
+    """Whether Telegram may have taken it all the same."""
+
+
+Outcome = Sent | Failed | Skipped | Attempted
+
+
+@frozen(kw_only=True)
+class OutboxDepth:
+    """How much waits to be sent."""
+
+    pending: int
+    oldest_age_s: float
+    """Zero when nothing waits."""
+
+
+def put(  # noqa: PLR0913 - the columns of a reply
+    tx: Transaction,
+    *,
+    shard: Shard,
+    chat_id: ChatId,
+    reply: Reply,
+    cid: Cid,
+    job_id: JobId | None,
+    epoch: int,
+    now: datetime,
+) -> OutboxId:
+    """Queue a reply behind the others of its chat and return its number."""
+    [outbox_id] = tx.execute(
+        """
+        INSERT INTO outbox (shard, chat_id, kind, reply, slot, cid, job_id, epoch, created_at)
+        VALUES (:shard, :chat_id, :kind, :reply, :slot, :cid, :job_id, :epoch, :now)
+        RETURNING outbox_id
+        """,
+        {
+            "shard": shard,
+            "chat_id": chat_id,
+            "kind": _kind(reply),
+            "reply": msgspec.json.encode(reply).decode(),
+            "slot": reply.slot if isinstance(reply, ShowScreen) else None,
+            "cid": cid,
+            "job_id": job_id,
+            "epoch": epoch,
+            "now": to_unix(now),
+        },
+    ).one()
+    return OutboxId(outbox_id)
+
+
+def claim(
+    tx: Transaction, *, shard: Shard, claimant: str, limit: int, epoch: int
+) -> list[OutboxRow]:
+    """Hand over unsent replies that this claimant does not have yet, in the order of their numbers.
+
+    The claimant keeps them in memory until it marks them. A new incarnation of the sender uses a
+    new name, and so is handed everything that the old one left unsent.
+    """
+    rows = tx.execute(
+        """
+        UPDATE outbox SET claimant = :claimant, epoch = :epoch
+        WHERE outbox_id IN (
+          SELECT outbox_id FROM outbox
+          WHERE shard = :shard AND state = 'pending'
+            AND (claimant IS NULL OR claimant <> :claimant)
+          ORDER BY outbox_id LIMIT :limit)
+        RETURNING outbox_id, chat_id, kind, reply, cid, job_id, created_at, attempts, (
+          SELECT earlier.message_id FROM outbox AS earlier
+          WHERE earlier.chat_id = outbox.chat_id AND earlier.slot = outbox.slot
+            AND earlier.message_id IS NOT NULL
+          ORDER BY earlier.outbox_id DESC LIMIT 1)
+        """,
+        {"shard": shard, "claimant": claimant, "limit": limit, "epoch": epoch},
+    )
+    # RETURNING promises no order.
+    return [_outbox_row(row) for row in sorted(rows, key=lambda row: int(row[0]))]
+
+
+def mark(tx: Transaction, outcomes: Sequence[Outcome], *, epoch: int, now: datetime) -> None:
+    """Write down how tries to send ended; a row that has already ended stays as it is."""
+    for outcome in outcomes:
+        match outcome:
+            case Sent(outbox_id=outbox_id, message_id=message_id):
+                _end(tx, outbox_id, "sent", epoch=epoch, now=now, message_id=message_id)
+            case Failed(outbox_id=outbox_id, detail=detail):
+                _end(tx, outbox_id, "failed", epoch=epoch, now=now, detail=detail)
+            case Skipped(outbox_id=outbox_id):
+                _end(tx, outbox_id, "skipped", epoch=epoch, now=now)
+            case Attempted():
+                _count(tx, outcome, epoch=epoch)
+            case _:
+                assert_never(outcome)
+
+
+def depth(tx: Transaction, *, now: datetime) -> OutboxDepth:
+    """Return how many replies wait and for how long the oldest has."""
+    pending, oldest_at = tx.execute(
+        "SELECT count(*), min(created_at) FROM outbox WHERE state = 'pending'"
+    ).one()
+    age_s = 0.0 if oldest_at is None else (now - from_unix(oldest_at)).total_seconds()
+    return OutboxDepth(pending=pending, oldest_age_s=max(0.0, age_s))
+
+
+def ambiguous_count(tx: Transaction) -> int:
+    """Return how many tries ever ended without anybody knowing whether Telegram took them."""
+    [count] = tx.execute("SELECT COALESCE(sum(attempts_ambiguous), 0) FROM outbox").one()
+    return int(count)
+
+
+def _end(
+    tx: Transaction,
+    outbox_id: OutboxId,
+    state: str,
+    *,
+    epoch: int,
+    now: datetime,
+    message_id: MessageId | None = None,
+    detail: str | None = None,
+) -> None:
+    tx.execute(
+        """
+        UPDATE outbox SET
+          state = :state, epoch = :epoch, finished_at = :now,
+          message_id = :message_id, detail = :detail
+        WHERE outbox_id = :outbox_id AND state = 'pending'
+        """,
+        {
+            "outbox_id": outbox_id,
+            "state": state,
+            "epoch": epoch,
+            "now": to_unix(now),
+            "message_id": message_id,
+            "detail": detail,
+        },
+    )
+
+
+def _count(tx: Transaction, attempt: Attempted, *, epoch: int) -> None:
+    tx.execute(
+        """
+        UPDATE outbox SET
+          attempts = attempts + 1,
+          attempts_ambiguous = attempts_ambiguous + :ambiguous,
+          epoch = :epoch
+        WHERE outbox_id = :outbox_id AND state = 'pending'
+        """,
+        {
+            "outbox_id": attempt.outbox_id,
+            "ambiguous": int(attempt.is_ambiguous),
+            "epoch": epoch,
+        },
+    )
+
+
+def _kind(reply: Reply) -> str:
+    match reply:
+        case ShowScreen():
+            return "show_screen"
+        case AnswerCallback():
+            return "answer_callback"
+        case SendResult():
+            return "send_result"
+        case _:
+            assert_never(reply)
+
+
+def _outbox_row(row: Row) -> OutboxRow:
+    outbox_id, chat_id, kind, reply, cid, job_id, created_at, attempts, slot_message_id = row
+    return OutboxRow(
+        outbox_id=outbox_id,
+        chat_id=chat_id,
+        reply=_DECODERS[kind].decode(reply),
+        cid=cid,
+        job_id=job_id,
+        created_at=from_unix(created_at),
+        attempts=attempts,
+        slot_message_id=slot_message_id,
+    )
