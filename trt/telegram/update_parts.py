@@ -1,0 +1,130 @@
+"""The few fields of Telegram's update objects that we read (Bot API 10.2, Update)."""
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+
+class Id(msgspec.Struct):
+    """Anything of which only the number matters: a user, a chat."""
+
+    id: int
+
+
+class PartMessage(msgspec.Struct):
+    """The message under a tapped button."""
+
+    chat: Id | None = None
+
+
+class Part(msgspec.Struct, rename={"from_": "from"}):
+    """What the different kinds of updates have in common."""
+
+    from_: Id | None = None
+    user: Id | None = None
+    chat: Id | None = None
+    message: PartMessage | None = None
+    id: str | int | None = None
+
+
+class Envelope(msgspec.Struct):
+    """An update as the inbox sees it: which kind, and whose."""
+
+    update_id: int
+    message: Part | None = None
+    callback_query: Part | None = None
+    pre_checkout_query: Part | None = None
+    edited_message: Part | None = None
+    my_chat_member: Part | None = None
+    channel_post: Part | None = None
+    edited_channel_post: Part | None = None
+    business_connection: Part | None = None
+    business_message: Part | None = None
+    edited_business_message: Part | None = None
+    deleted_business_messages: Part | None = None
+    guest_message: Part | None = None
+    message_reaction: Part | None = None
+    message_reaction_count: Part | None = None
+    inline_query: Part | None = None
+    chosen_inline_result: Part | None = None
+    shipping_query: Part | None = None
+    purchased_paid_media: Part | None = None
+    poll: Part | None = None
+    poll_answer: Part | None = None
+    chat_member: Part | None = None
+    chat_join_request: Part | None = None
+    chat_boost: Part | None = None
+    removed_chat_boost: Part | None = None
+    managed_bot: Part | None = None
+    subscription: Part | None = None
+
+
+class User(msgspec.Struct):
+    """Bot API, User."""
+
+    id: int
+    first_name: str = ""
+    language_code: str = ""
+
+
+class Chat(msgspec.Struct):
+    """Bot API, Chat."""
+
+    id: int
+    type: str
+
+
+class TappedMessage(msgspec.Struct):
+    """Bot API, MaybeInaccessibleMessage."""
+
+    message_id: int
+    chat: Chat
+    date: int = 1
+
+
+class CallbackQuery(msgspec.Struct, rename={"from_": "from"}):
+    """Bot API, CallbackQuery."""
+
+    id: str
+    from_: User
+    message: TappedMessage | None = None
+    data: str | None = None
+
+
+class Message(msgspec.Struct, rename={"from_": "from"}):
+    """Bot API, Message: who, where, and what kind of content."""
+
+    chat: Chat
+    from_: User | None = None
+    text: str | None = None
+    # The order decides where Telegram fills two: an animation is also a document, a venue also a
+    # location.
+    animation: Raw | UnsetType = UNSET
+    audio: Raw | UnsetType = UNSET
+    live_photo: Raw | UnsetType = UNSET
+    paid_media: Raw | UnsetType = UNSET
+    photo: Raw | UnsetType = UNSET
+    sticker: Raw | UnsetType = UNSET
+    story: Raw | UnsetType = UNSET
+    video: Raw | UnsetType = UNSET
+    video_note: Raw | UnsetType = UNSET
+    voice: Raw | UnsetType = UNSET
+    document: Raw | UnsetType = UNSET
+    checklist: Raw | UnsetType = UNSET
+    contact: Raw | UnsetType = UNSET
+    dice: Raw | UnsetType = UNSET
+    game: Raw | UnsetType = UNSET
+    poll: Raw | UnsetType = UNSET
+    venue: Raw | UnsetType = UNSET
+    location: Raw | UnsetType = UNSET
+    rich_message: Raw | UnsetType = UNSET
+
+
+MEDIA = Message.__struct_fields__[3:]
+"""Kinds of content that are not text."""
+
+
+class EventUpdate(msgspec.Struct):
+    """An update as the session sees it."""
+
+    message: Message | None = None
+    callback_query: CallbackQuery | None = None
