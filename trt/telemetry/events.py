@@ -1,0 +1,203 @@
+"""The catalogue: every event there is, its level, and the fields that it must and may carry."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from attrs import frozen
+
+FieldValue = str | int | float | bool | None
+"""What a field can hold; everything else is turned into words by whoever emits it."""
+
+
+class Level(StrEnum):
+    """How loud an event is in the log; ERROR means that somebody has to look."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class EventName(StrEnum):
+    """Names are a contract with the people who search the log."""
+
+    UPDATE_RECEIVED = "UPDATE_RECEIVED"
+    UPDATE_DUPLICATE = "UPDATE_DUPLICATE"
+    UPDATE_REFUSED = "UPDATE_REFUSED"
+    COMMAND_RECEIVED = "COMMAND_RECEIVED"
+    CALLBACK_RECEIVED = "CALLBACK_RECEIVED"
+    CALLBACK_ROUTED = "CALLBACK_ROUTED"
+    CALLBACK_ACCEPTED = "CALLBACK_ACCEPTED"
+    CALLBACK_REJECTED = "CALLBACK_REJECTED"
+    UI_RENDER = "UI_RENDER"
+    ANSWER_CALLBACK_QUERY = "ANSWER_CALLBACK_QUERY"
+    DISPATCH_OK = "DISPATCH_OK"
+    DISPATCH_REFUSED = "DISPATCH_REFUSED"
+    DISPATCH_FAIL = "DISPATCH_FAIL"
+    PASSIVE_REJECT = "PASSIVE_REJECT"
+
+    TASK_CREATED = "TASK_CREATED"
+    TASK_STATE = "TASK_STATE"
+    TASK_COMPLETED = "TASK_COMPLETED"
+    KIE_SUBMIT = "KIE_SUBMIT"
+    KIE_POLL = "KIE_POLL"
+    KIE_CALLBACK = "KIE_CALLBACK"
+    KIE_CALLBACK_REFUSED = "KIE_CALLBACK_REFUSED"
+    LEDGER_TRANSFER = "LEDGER_TRANSFER"
+
+    MESSAGE_SENT = "MESSAGE_SENT"
+    MESSAGE_DELAYED = "MESSAGE_DELAYED"
+    """Telegram asked for a pause or could not be reached; nothing was sent."""
+    MESSAGE_FAILED = "MESSAGE_FAILED"
+    MESSAGE_UNKNOWN = "MESSAGE_UNKNOWN"
+    """A send whose outcome nobody knows: it may have reached the user."""
+
+    LOCK_ACQUIRED = "LOCK_ACQUIRED"
+    LOCK_LOST = "LOCK_LOST"
+    LOCK_RELEASED = "LOCK_RELEASED"
+    LOCK_WAITING = "LOCK_WAITING"
+
+    ACTOR_STARTED = "ACTOR_STARTED"
+    ACTOR_CRASHED = "ACTOR_CRASHED"
+    ACTOR_RESTARTING = "ACTOR_RESTARTING"
+    ACTOR_GAVE_UP = "ACTOR_GAVE_UP"
+    ACTOR_STOPPED = "ACTOR_STOPPED"
+    ACTOR_DID_NOT_STOP = "ACTOR_DID_NOT_STOP"
+    DEAD_LETTER = "DEAD_LETTER"
+
+    APP_STARTED = "APP_STARTED"
+    APP_STOPPING = "APP_STOPPING"
+    APP_STOPPED = "APP_STOPPED"
+    WEBHOOK_SET = "WEBHOOK_SET"
+    WEBHOOK_FAILED = "WEBHOOK_FAILED"
+    AUTH_REFUSED = "AUTH_REFUSED"
+
+
+@frozen(kw_only=True)
+class Event:
+    """Something that happened, as the taps see it; `fields` holds ids in clear."""
+
+    name: EventName
+    level: Level
+    at: datetime
+    fields: Mapping[str, FieldValue]
+
+
+@frozen
+class Kind:
+    """What the catalogue says about one event."""
+
+    level: Level
+    required: frozenset[str]
+    optional: frozenset[str]
+
+    def problem(self, fields: Mapping[str, FieldValue]) -> str | None:
+        """Return what is wrong with `fields` for this kind of event, or None."""
+        if missing := sorted(self.required - fields.keys()):
+            return f"missing {', '.join(missing)}"
+        if unknown := sorted(fields.keys() - self.required - self.optional - CONTEXT):
+            return f"unknown {', '.join(unknown)}"
+        return None
+
+
+CONTEXT = frozenset(
+    {"cid", "user_id", "chat_id", "update_id", "job_id", "model_id", "bot_state", "error"}
+)
+"""Fields that any event may carry; `bot_state` is ACTIVE or PASSIVE, `error` a class name.
+
+`reason_code` always holds one of the house's reason codes, `reason` and `detail` are words."""
+
+
+def _event(level: Level, required: str = "", optional: str = "") -> Kind:
+    return Kind(level, frozenset(required.split()), frozenset(optional.split()))
+
+
+CATALOGUE: Mapping[EventName, Kind] = {
+    # A user did something; from here to the answer everything has a cid.
+    EventName.UPDATE_RECEIVED: _event(Level.INFO, "cid update_id kind", "source"),
+    EventName.UPDATE_DUPLICATE: _event(Level.INFO, "update_id", "kind source"),
+    EventName.UPDATE_REFUSED: _event(
+        Level.WARNING, "reason_code", "kind source detail retry_after_s"
+    ),
+    EventName.COMMAND_RECEIVED: _event(Level.INFO, "cid command", "handler"),
+    EventName.CALLBACK_RECEIVED: _event(Level.INFO, "cid callback_id", "payload message_id"),
+    EventName.CALLBACK_ROUTED: _event(Level.INFO, "cid handler", "callback_id button_id"),
+    EventName.CALLBACK_ACCEPTED: _event(Level.INFO, "cid", "callback_id screen_id"),
+    EventName.CALLBACK_REJECTED: _event(
+        Level.WARNING, "cid reason_code", "screen_id callback_id detail"
+    ),
+    EventName.UI_RENDER: _event(Level.INFO, "cid screen_id", "buttons_count is_edit"),
+    EventName.ANSWER_CALLBACK_QUERY: _event(
+        Level.INFO, "cid", "callback_id outcome is_alert reason_code duration_s"
+    ),
+    EventName.DISPATCH_OK: _event(
+        Level.INFO, "cid", "kind handler screen_id reason_code duration_s"
+    ),
+    EventName.DISPATCH_REFUSED: _event(Level.WARNING, "cid reason_code", "kind"),
+    EventName.DISPATCH_FAIL: _event(
+        Level.ERROR, "cid reason_code", "kind attempt detail duration_s"
+    ),
+    EventName.PASSIVE_REJECT: _event(Level.INFO, "cid", "kind callback_id reason_code"),
+    # A generation, from the confirmation to the delivery or the refund.
+    EventName.TASK_CREATED: _event(Level.INFO, "cid job_id", "price_kopecks"),
+    EventName.TASK_STATE: _event(
+        Level.INFO, "cid job_id state", "state_before task_id reason_code"
+    ),
+    EventName.TASK_COMPLETED: _event(
+        Level.INFO, "cid job_id outcome", "reason_code duration_s price_kopecks task_id"
+    ),
+    EventName.KIE_SUBMIT: _event(
+        Level.INFO,
+        "cid job_id outcome",
+        "attempt task_id reason_code code detail retry_after_s duration_s",
+    ),
+    EventName.KIE_POLL: _event(
+        Level.DEBUG, "cid job_id outcome", "attempt task_id phase code detail duration_s credits"
+    ),
+    EventName.KIE_CALLBACK: _event(
+        Level.INFO, "job_id", "task_id outcome is_duplicate is_verified"
+    ),
+    EventName.KIE_CALLBACK_REFUSED: _event(Level.WARNING, "reason", "task_id detail"),
+    EventName.LEDGER_TRANSFER: _event(
+        Level.INFO, "cid kind amount_kopecks", "balance_kopecks transfer_id"
+    ),
+    # What we told the user.
+    EventName.MESSAGE_SENT: _event(
+        Level.INFO, "cid kind", "method outbox_id message_id screen_id attempt duration_s"
+    ),
+    EventName.MESSAGE_DELAYED: _event(
+        Level.WARNING, "cid delay_s", "kind method outbox_id screen_id attempt detail"
+    ),
+    EventName.MESSAGE_FAILED: _event(
+        Level.WARNING, "cid kind", "method outcome outbox_id screen_id attempt code detail"
+    ),
+    EventName.MESSAGE_UNKNOWN: _event(
+        Level.WARNING, "cid", "kind method outbox_id screen_id attempt detail duration_s"
+    ),
+    # Who is active.
+    EventName.LOCK_ACQUIRED: _event(
+        Level.INFO, "epoch", "holder holder_pid waited_s taken_from why gap_s"
+    ),
+    EventName.LOCK_LOST: _event(Level.WARNING, "epoch", "reason detail holder holder_pid held_s"),
+    EventName.LOCK_RELEASED: _event(Level.INFO, "epoch", "reason detail holder holder_pid held_s"),
+    EventName.LOCK_WAITING: _event(Level.INFO, "", "epoch holder holder_pid waited_s"),
+    # The runtime itself.
+    EventName.ACTOR_STARTED: _event(Level.DEBUG, "actor", "incarnation"),
+    EventName.ACTOR_CRASHED: _event(Level.ERROR, "actor", "incarnation message attempt detail"),
+    EventName.ACTOR_RESTARTING: _event(
+        Level.WARNING, "actor", "incarnation delay_s budget_left reason"
+    ),
+    EventName.ACTOR_GAVE_UP: _event(Level.ERROR, "actor", "incarnation restarts reason"),
+    EventName.ACTOR_STOPPED: _event(Level.DEBUG, "actor", "incarnation reason duration_s"),
+    EventName.ACTOR_DID_NOT_STOP: _event(Level.ERROR, "actor", "incarnation grace_s"),
+    EventName.DEAD_LETTER: _event(Level.WARNING, "actor", "message reason attempt"),
+    EventName.APP_STARTED: _event(Level.INFO, "", "mode version instance pid host port database"),
+    EventName.APP_STOPPING: _event(Level.INFO, "", "reason instance pid"),
+    EventName.APP_STOPPED: _event(Level.INFO, "", "unstopped duration_s instance pid"),
+    EventName.WEBHOOK_SET: _event(Level.INFO, "", "host is_changed pending_count"),
+    EventName.WEBHOOK_FAILED: _event(
+        Level.WARNING, "reason", "host code detail attempt retry_after_s"
+    ),
+    EventName.AUTH_REFUSED: _event(Level.WARNING, "where", "reason detail"),
+}
