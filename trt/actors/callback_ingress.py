@@ -1,0 +1,74 @@
+"""CallbackIngress: KIE's callbacks, committed first and then passed on as wake-ups."""
+
+from contextlib import suppress
+
+import trio
+from attrs import frozen
+
+from trt.actors.update_ingress import NotStored
+from trt.domain.ids import JobId, TaskId
+from trt.sources import Sources
+from trt.storage import jobs, kie_callbacks
+from trt.storage.database import Database, Transaction
+from trt.storage.errors import DatabaseUnavailable
+from trt.supervision import Ask, Context
+from trt.telemetry.events import EventName
+from trt.telemetry.stream import EventStream
+
+
+@frozen
+class CallbackStored:
+    """The callback is committed, now or before; KIE may forget it."""
+
+
+@frozen
+class Store(Ask[CallbackStored | NotStored]):
+    """Please commit that KIE called back: this task belongs to this job."""
+
+    job_id: JobId
+    task_id: TaskId
+
+
+class CallbackIngress:
+    """Stores callbacks in every mode and wakes whoever holds the callback channel.
+
+    Receives `Store` from the callback route; sends job ids. It writes no job: a passive instance
+    may store what the active one will act on. A lost wake-up costs one sweep of the job keeper.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        wake_ups: "trio.MemorySendChannel[JobId]",
+        sources: Sources,
+        events: EventStream,
+    ) -> None:
+        self._db = db
+        self._wake_ups = wake_ups
+        self._sources = sources
+        self._events = events
+
+    async def run(self, ctx: Context[Store]) -> None:
+        """Store callbacks until asked to stop."""
+        async for turn in ctx.turns():
+            order = turn.message
+            try:
+                cid, is_new = await self._db.transact(self._store, order)
+            except DatabaseUnavailable:
+                turn.reply(NotStored())
+                continue
+            turn.reply(CallbackStored())
+            self._events.emit(
+                EventName.KIE_CALLBACK,
+                cid=cid,
+                job_id=order.job_id,
+                task_id=order.task_id,
+                is_duplicate=not is_new,
+            )
+            with suppress(trio.WouldBlock):  # then the keeper's sweep finds the row
+                self._wake_ups.send_nowait(order.job_id)
+
+    def _store(self, tx: Transaction, order: Store) -> tuple[str | None, bool]:
+        job = jobs.get(tx, order.job_id)
+        is_new = kie_callbacks.store(tx, order.job_id, order.task_id, self._sources.now())
+        return None if job is None else job.cid, is_new

@@ -1,0 +1,236 @@
+"""Delivery: sends the outbox; order per chat, our pace and Telegram's, retry where it is safe."""
+
+from collections.abc import Callable, Sequence
+from typing import assert_never
+
+import trio
+from attrs import evolve, frozen
+
+from trt.actors.delivery_lane import Lane
+from trt.actors.handling import Happening
+from trt.actors.pace import Pace
+from trt.actors.sending import Arrived, Courier, Fate, Hopeless, TryLater, Uncertain
+from trt.actors.settlement import Clerk
+from trt.domain.ids import ChatId, MessageId
+from trt.domain.reasons import Reason
+from trt.domain.replies import AnswerCallback, SendResult, ShowScreen
+from trt.sources import Sources
+from trt.storage import outbox
+from trt.storage.database import Database, Transaction
+from trt.storage.outbox import Attempted, Failed, OutboxRow, Outcome, Sent, Skipped
+from trt.supervision import Context
+from trt.telemetry.events import EventName, FieldValue
+from trt.telemetry.stream import EventStream
+
+CLAIM_MAX = 200
+SWEEP_EVERY_S = 15.0
+UNCERTAIN_MAX = 3
+"""How often a message of uncertain fate is sent again before it is given up."""
+AGE_S_MAX = 24 * 3600.0
+RETRY_S_MAX = 60.0
+
+
+@frozen
+class RowsWaiting:
+    """Somebody has committed rows to the outbox."""
+
+
+@frozen(kw_only=True)
+class DeliveryParts:
+    """What the delivery needs of the active branch."""
+
+    db: Database
+    sources: Sources
+    events: EventStream
+    courier: Courier
+    clerk: Clerk
+    wake: Callable[[], None]
+    """Tells this very actor that a settlement has put rows into the outbox."""
+
+
+class Delivery:
+    """Claims committed rows and sends each chat's in order, chats side by side.
+
+    Receives `RowsWaiting` as a wake-up; the outbox is the truth. Answers to taps overtake
+    everything: Telegram does not count them. A row is marked after the send, together with what
+    hangs on it (the capture of a delivered result): a crash in between sends it once more. A
+    restart claims all that is unsent again.
+    """
+
+    def __init__(self, parts: DeliveryParts, pace: Pace | None = None) -> None:
+        self._parts = parts
+        self._pace = Pace() if pace is None else pace
+        self._lanes: dict[ChatId, Lane] = {}
+
+    async def run(self, ctx: Context[RowsWaiting]) -> None:
+        """Send until asked to stop; a send under way is finished first, within the grace."""
+        claimant = self._parts.sources.token(16)
+        self._lanes.clear()
+        batches = ctx.batches(256)
+        ctx.ready()
+        async with trio.open_nursery() as nursery:
+            while not ctx.is_stopping:
+                for row in await self._claim(claimant):
+                    await self._accept(row, ctx, nursery)
+                with trio.move_on_after(SWEEP_EVERY_S):
+                    async for _ in batches:
+                        break
+
+    async def _claim(self, claimant: str) -> list[OutboxRow]:
+        """Claim everything that is unsent, some rows at a time."""
+        rows: list[OutboxRow] = []
+        while True:
+            some = await self._parts.db.transact(
+                outbox.claim,
+                shard=self._parts.clerk.shard,
+                claimant=claimant,
+                limit=CLAIM_MAX,
+                epoch=self._parts.clerk.epoch,
+            )
+            rows += some
+            if len(some) < CLAIM_MAX:
+                return rows
+
+    async def _accept(
+        self, row: OutboxRow, ctx: Context[RowsWaiting], nursery: trio.Nursery
+    ) -> None:
+        if isinstance(row.reply, AnswerCallback):
+            nursery.start_soon(self._send_at_once, row)
+            return
+        lane = self._lanes.get(row.chat_id)
+        if lane is None:
+            lane = self._lanes[row.chat_id] = Lane(row.chat_id)
+            nursery.start_soon(self._run_lane, lane, ctx)
+        pushed_out = lane.add(row)
+        if pushed_out is not None:
+            await self._mark(Skipped(outbox_id=pushed_out.outbox_id))
+
+    # One chat
+
+    async def _run_lane(self, lane: Lane, ctx: Context[RowsWaiting]) -> None:
+        """Send the rows of one chat until none is left."""
+        while not ctx.is_stopping:
+            wait_s = self._pace.wait_s(lane.chat_id, trio.current_time())
+            if wait_s > 0:
+                await ctx.sleep(wait_s)
+                continue
+            row = lane.next()
+            if row is None:
+                break
+            self._pace.take(lane.chat_id, trio.current_time())
+            fate = await self._parts.courier.carry(row, lane.target(row))
+            pause_s = await self._settle(lane, row, fate)
+            if pause_s > 0:
+                await ctx.sleep(pause_s)
+        del self._lanes[lane.chat_id]
+        self._pace.forget(lane.chat_id, trio.current_time())
+
+    async def _settle(self, lane: Lane, row: OutboxRow, fate: Fate) -> float:
+        """Write down what became of a send; returns the seconds to pause before the next."""
+        match fate:
+            case Arrived(message_id=message_id):
+                lane.arrived(row, message_id)
+                await self._sent(row, message_id)
+                return 0.0
+            case TryLater(seconds=seconds, is_freeze=is_freeze):
+                if self._age_s(row) > AGE_S_MAX:
+                    await self._give_up(row, "older than a day")
+                    return 0.0
+                await self._again(lane, row, is_ambiguous=False)
+                if is_freeze:
+                    self._pace.freeze(lane.chat_id, seconds, trio.current_time())
+                    self._tell(row, EventName.MESSAGE_DELAYED, kind=_kind(row), delay_s=seconds)
+                    return 0.0
+                return float(min(RETRY_S_MAX, seconds * 2 ** min(row.attempts, 5)))
+            case Uncertain(detail=detail):
+                self._tell(row, EventName.MESSAGE_UNKNOWN, kind=_kind(row), detail=detail)
+                if row.attempts + 1 >= UNCERTAIN_MAX:
+                    await self._give_up(row, f"uncertain too often: {detail}")
+                    return 0.0
+                await self._again(lane, row, is_ambiguous=True)
+                return 1.0
+            case Hopeless(detail=detail):
+                await self._give_up(row, detail)
+                return 0.0
+            case _:
+                assert_never(fate)
+
+    async def _again(self, lane: Lane, row: OutboxRow, *, is_ambiguous: bool) -> None:
+        if lane.is_outdated(row):
+            await self._mark(Skipped(outbox_id=row.outbox_id))
+            return
+        lane.put_back(evolve(row, attempts=row.attempts + 1))
+        await self._mark(Attempted(outbox_id=row.outbox_id, is_ambiguous=is_ambiguous))
+
+    async def _send_at_once(self, row: OutboxRow) -> None:
+        """Send an answer to a tap; one that fails is not tried again: its second is over."""
+        fate = await self._parts.courier.carry(row, None)
+        arrived = isinstance(fate, Arrived)
+        await self._mark(
+            Sent(outbox_id=row.outbox_id, message_id=None)
+            if arrived
+            else Failed(outbox_id=row.outbox_id, detail=repr(fate))
+        )
+        self._tell(row, EventName.ANSWER_CALLBACK_QUERY, outcome=type(fate).__name__)
+
+    # What hangs on a row
+
+    async def _sent(self, row: OutboxRow, message_id: MessageId | None) -> None:
+        parts = self._parts
+        happenings = await parts.db.transact(self._mark_sent, row, message_id)
+        self._tell(row, EventName.MESSAGE_SENT, kind=_kind(row), attempt=row.attempts + 1)
+        self._tell_all(happenings)
+
+    def _mark_sent(
+        self, tx: Transaction, row: OutboxRow, message_id: MessageId | None
+    ) -> tuple[Happening, ...]:
+        now, clerk = self._parts.sources.now(), self._parts.clerk
+        outbox.mark(
+            tx, [Sent(outbox_id=row.outbox_id, message_id=message_id)], epoch=clerk.epoch, now=now
+        )
+        if isinstance(row.reply, SendResult):
+            return clerk.delivered(tx, row.reply.job_id, now)
+        return ()
+
+    async def _give_up(self, row: OutboxRow, detail: str) -> None:
+        self._tell(row, EventName.MESSAGE_FAILED, kind=_kind(row), detail=detail)
+        happenings = await self._parts.db.transact(self._mark_failed, row, detail)
+        self._tell_all(happenings)
+
+    def _mark_failed(self, tx: Transaction, row: OutboxRow, detail: str) -> tuple[Happening, ...]:
+        now, clerk = self._parts.sources.now(), self._parts.clerk
+        outbox.mark(
+            tx, [Failed(outbox_id=row.outbox_id, detail=detail)], epoch=clerk.epoch, now=now
+        )
+        if isinstance(row.reply, SendResult):
+            return clerk.failed_by_id(tx, row.reply.job_id, Reason.DELIVERY_FAILED, now)
+        return ()
+
+    async def _mark(self, outcome: Outcome) -> None:
+        await self._parts.db.transact(
+            outbox.mark, [outcome], epoch=self._parts.clerk.epoch, now=self._parts.sources.now()
+        )
+
+    def _tell_all(self, happenings: Sequence[Happening]) -> None:
+        for happening in happenings:
+            self._parts.events.emit(happening.name, **happening.fields)
+        if happenings:
+            self._parts.wake()
+
+    def _tell(self, row: OutboxRow, name: EventName, **fields: FieldValue) -> None:
+        self._parts.events.emit(name, cid=row.cid, chat_id=row.chat_id, job_id=row.job_id, **fields)
+
+    def _age_s(self, row: OutboxRow) -> float:
+        return (self._parts.sources.now() - row.created_at).total_seconds()
+
+
+def _kind(row: OutboxRow) -> str:
+    match row.reply:
+        case ShowScreen():
+            return "screen"
+        case AnswerCallback():
+            return "answer"
+        case SendResult():
+            return "result"
+        case _:
+            assert_never(row.reply)

@@ -1,0 +1,70 @@
+"""How fast we may send: a pure rate limiter per chat and for the whole bot (GCRA)."""
+
+from attrs import define, frozen
+
+from trt.domain.ids import ChatId
+
+
+@frozen(kw_only=True)
+class Rate:
+    """At most `burst` at once, then one each `interval_s`."""
+
+    interval_s: float
+    burst: int
+
+
+CHAT_RATE = Rate(interval_s=1.0, burst=3)
+"""Bots FAQ: about one message per second in a chat, short bursts tolerated; edits count too."""
+BOT_RATE = Rate(interval_s=1 / 28, burst=25)
+"""Bots FAQ: about thirty messages per second over all chats; two are left for answers."""
+
+
+@define
+class _Meter:
+    """When the next one would be due if they came evenly ("theoretical arrival time")."""
+
+    due_s: float = 0.0
+
+    def wait_s(self, rate: Rate, now_s: float) -> float:
+        return max(0.0, self.due_s - (rate.burst - 1) * rate.interval_s - now_s)
+
+    def take(self, rate: Rate, now_s: float) -> None:
+        self.due_s = max(self.due_s, now_s) + rate.interval_s
+
+
+class Pace:
+    """Says how long to wait before the next send to a chat; a 429 freezes that chat alone."""
+
+    def __init__(self, *, chat: Rate = CHAT_RATE, bot: Rate = BOT_RATE) -> None:
+        self._chat_rate, self._bot_rate = chat, bot
+        self._bot = _Meter()
+        self._chats: dict[ChatId, _Meter] = {}
+        self._frozen_until_s: dict[ChatId, float] = {}
+
+    def wait_s(self, chat_id: ChatId, now_s: float) -> float:
+        """Return the seconds until a send to `chat_id` is allowed; 0.0 means now."""
+        chat = self._chats.get(chat_id, _IDLE)
+        return max(
+            self._frozen_until_s.get(chat_id, now_s) - now_s,
+            chat.wait_s(self._chat_rate, now_s),
+            self._bot.wait_s(self._bot_rate, now_s),
+        )
+
+    def take(self, chat_id: ChatId, now_s: float) -> None:
+        """Count one send."""
+        self._chats.setdefault(chat_id, _Meter()).take(self._chat_rate, now_s)
+        self._bot.take(self._bot_rate, now_s)
+
+    def freeze(self, chat_id: ChatId, seconds: float, now_s: float) -> None:
+        """Send nothing to `chat_id` for `seconds` (Telegram's retry_after)."""
+        self._frozen_until_s[chat_id] = now_s + seconds
+
+    def forget(self, chat_id: ChatId, now_s: float) -> None:
+        """Drop what is known of a chat once it no longer matters, so that memory stays bounded."""
+        if chat_id in self._chats and self._chats[chat_id].due_s <= now_s:
+            del self._chats[chat_id]
+        if self._frozen_until_s.get(chat_id, now_s + 1) <= now_s:
+            del self._frozen_until_s[chat_id]
+
+
+_IDLE = _Meter()

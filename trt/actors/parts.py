@@ -1,0 +1,98 @@
+"""The parts that the tree is built from; `app.py` makes them, `tree.py` puts them together."""
+
+from collections.abc import Callable
+
+import trio
+from attrs import field, frozen
+
+from trt.actors.callback_ingress import Store
+from trt.actors.door import Door
+from trt.actors.event_log import EventLog
+from trt.actors.handling import Shop
+from trt.actors.ingress_channel import IngressChannel
+from trt.actors.lock_keeper import LeaseTerms, LockView
+from trt.actors.metrics import MetricsActor
+from trt.actors.reception import Reception
+from trt.actors.update_ingress import Accept
+from trt.actors.webhook_keeper import WebhookAddress
+from trt.domain.ids import JobId
+from trt.kie.client import KIEClient
+from trt.sources import Sources
+from trt.storage.database import Database
+from trt.supervision import Actor, Mailbox
+from trt.telegram.client import TelegramClient
+from trt.telemetry.events import Event
+from trt.telemetry.stream import EventStream
+
+INGRESS_CHANNEL_MAX = 256
+INGRESS_MAILBOX_MAX = 256
+CALLBACK_CHANNEL_MAX = 256
+
+
+@frozen(kw_only=True)
+class Limits:
+    """Bounds that operators rarely touch and that tests make small."""
+
+    ingress_channel: int = INGRESS_CHANNEL_MAX
+    ingress_mailbox: int = INGRESS_MAILBOX_MAX
+    session_mailbox: int = 32
+    """Updates that one user may have waiting; more are refused politely."""
+    sessions_live: int = 20_000
+    session_idle_s: float = 300.0
+    jobs_live: int = 5_000
+    job_stop_s: float = 5.0
+    """How long a send or a call to KIE that is under way may take when the service stops."""
+    drain_s: float = 12.0
+    """How long the active branch may take to stop."""
+    accept_within_s: float = 5.0
+    """How long a post may wait for its commit before it is answered 503."""
+
+
+@frozen(kw_only=True)
+class CallbackChannel:
+    """Wake-ups for jobs that KIE has called back about; the rows are the truth."""
+
+    send: "trio.MemorySendChannel[JobId]"
+    receive: "trio.MemoryReceiveChannel[JobId]"
+
+
+@frozen(kw_only=True)
+class Mailboxes:
+    """The mailboxes that outlive every restart of their actors."""
+
+    event_log: Mailbox[Event] = field(factory=lambda: Mailbox("event_log", 8192))
+    metrics: Mailbox[Event] = field(factory=lambda: Mailbox("metrics", 8192))
+    update_ingress: Mailbox[Accept]
+    callback_ingress: Mailbox[Store] = field(factory=lambda: Mailbox("callback_ingress", 128))
+
+
+@frozen(kw_only=True)
+class Parts:
+    """Everything that the actors are given; nothing below reads configuration or globals."""
+
+    db: Database
+    lease_db: Database
+    sources: Sources
+    events: EventStream
+    telegram: TelegramClient
+    kie: KIEClient
+    shop: Shop
+    reception: Reception
+    ingress: IngressChannel
+    callbacks: CallbackChannel
+    mailboxes: Mailboxes
+    event_log: EventLog
+    metrics: MetricsActor
+    door: Door
+    lock_view: LockView
+    lease_terms: LeaseTerms
+    limits: Limits
+    holder: str
+    pid: int
+    submit_grace_s: float
+    refuses_when_passive: bool
+    callback_url: Callable[[JobId], str | None]
+    webhook: WebhookAddress | None
+    """None with BOT_MODE=polling."""
+    listener: Actor[None]
+    """What serves HTTP; hypercorn, or nothing at all in a test without sockets."""

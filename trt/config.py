@@ -1,0 +1,185 @@
+"""Configuration: read from the environment once, checked once, frozen, printed without secrets."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+from attrs import frozen
+from typing_extensions import override
+
+from trt.config_values import (
+    Reader,
+    address,
+    bot_token,
+    host_list,
+    https_address,
+    log_level,
+    one_of,
+    rate,
+    route,
+    rubles,
+    seconds,
+    sqlite_url,
+    url_safe,
+    whole,
+)
+from trt.secret import Secret
+
+
+class BotMode(StrEnum):
+    """How updates arrive."""
+
+    WEBHOOK = "webhook"
+    POLLING = "polling"
+
+
+class PassiveMode(StrEnum):
+    """What becomes of an update that reached a passive instance and that nobody claimed."""
+
+    HOLD = "hold"
+    REJECT = "reject"
+
+
+@frozen(kw_only=True)
+class Config:
+    """Everything that may differ between two installations."""
+
+    bot_token: Secret
+    kie_api_key: Secret
+    bot_mode: BotMode
+    passive_mode: PassiveMode
+    host: str
+    port: int
+    webhook_base_url: str
+    """Public https address of this service without a slash at the end; empty with polling."""
+    webhook_secret_path: Secret
+    webhook_secret_token: Secret
+    kie_callback_path: str
+    kie_callback_token: Secret
+    """Key of the signature in our callback URLs."""
+    kie_hmac_key: Secret | None
+    telegram_api_base: str
+    kie_api_base: str
+    kie_result_hosts: tuple[str, ...]
+    database_path: Path
+    welcome_balance_kopecks: int
+    usd_to_rub: Decimal
+    price_multiplier: Decimal
+    log_level: str
+    active_jobs_max: int
+    submit_grace_s: float
+    """How long an order with an unknown fate waits for a callback before it is refunded."""
+    drain_grace_s: float
+    """How long a planned stop may take."""
+
+    @property
+    def bot_id(self) -> int:
+        """The number before the colon of the token: Telegram's id of this bot."""
+        return int(self.bot_token.reveal().partition(":")[0])
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret, for the one who has to keep them out of the log."""
+        optional = () if self.kie_hmac_key is None else (self.kie_hmac_key.reveal(),)
+        return (
+            self.bot_token.reveal(),
+            self.kie_api_key.reveal(),
+            self.webhook_secret_path.reveal(),
+            self.webhook_secret_token.reveal(),
+            self.kie_callback_token.reveal(),
+            *optional,
+        )
+
+    @property
+    def webhook_path(self) -> str:
+        """The path that Telegram posts to."""
+        return f"/webhook/{self.webhook_secret_path.reveal()}"
+
+
+@frozen
+class ConfigProblems:
+    """Every variable that is missing or wrong, each with the mend."""
+
+    problems: tuple[str, ...]
+
+    @override
+    def __str__(self) -> str:
+        return "\n".join(f"- {problem}" for problem in self.problems)
+
+
+def read_config(environment: Mapping[str, str]) -> Config | ConfigProblems:
+    """Read a configuration.
+
+    Args:
+        environment: Variable names and values, as `os.environ` has them.
+
+    Returns:
+        The configuration, or every problem found; values of secrets are never part of a problem.
+    """
+    reader = Reader(environment)
+    token = reader.required("TELEGRAM_BOT_TOKEN", bot_token, mend="get one from @BotFather")
+    mode = reader.optional("BOT_MODE", BotMode.WEBHOOK, one_of(BotMode))
+    base_url = (
+        reader.required(
+            "WEBHOOK_BASE_URL", https_address, mend="the public address of this service"
+        )
+        if mode is BotMode.WEBHOOK
+        else reader.optional("WEBHOOK_BASE_URL", "", https_address)
+    )
+    derived = _Derived(token)
+    config = Config(
+        bot_token=token,
+        kie_api_key=reader.required("KIE_API_KEY", Secret, mend="create one at kie.ai/api-key"),
+        bot_mode=mode,
+        passive_mode=reader.optional("PASSIVE_MODE", PassiveMode.HOLD, one_of(PassiveMode)),
+        host=reader.optional("HOST", "0.0.0.0", str),  # noqa: S104 - a service binds its machine
+        port=reader.optional("PORT", 8000, whole(1, 65535)),
+        webhook_base_url=base_url,
+        webhook_secret_path=reader.optional(
+            "WEBHOOK_SECRET_PATH", derived.secret("webhook path"), url_safe
+        ),
+        webhook_secret_token=reader.optional(
+            "WEBHOOK_SECRET_TOKEN", derived.secret("webhook token"), url_safe
+        ),
+        kie_callback_path=reader.optional("KIE_CALLBACK_PATH", "callbacks/kie", route),
+        kie_callback_token=reader.optional(
+            "KIE_CALLBACK_TOKEN", derived.secret("kie callback"), Secret
+        ),
+        kie_hmac_key=reader.optional("KIE_WEBHOOK_HMAC_KEY", None, Secret),
+        telegram_api_base=reader.optional("TELEGRAM_API_BASE", "https://api.telegram.org", address),
+        kie_api_base=reader.optional("KIE_API_BASE", "https://api.kie.ai", address),
+        kie_result_hosts=reader.optional(
+            "KIE_RESULT_HOSTS", ("aiquickdraw.com", "redpandaai.co"), host_list
+        ),
+        database_path=_database_path(reader),
+        welcome_balance_kopecks=reader.optional("WELCOME_BALANCE_RUB", 0, rubles),
+        usd_to_rub=reader.required(
+            "USD_TO_RUB", rate, mend="rubles per dollar that prices are computed with, e.g. 78.0"
+        ),
+        price_multiplier=reader.optional("PRICE_MULTIPLIER", Decimal("2.0"), rate),
+        log_level=reader.optional("LOG_LEVEL", "INFO", log_level),
+        active_jobs_max=reader.optional("ACTIVE_JOBS_MAX", 3, whole(1, 100)),
+        submit_grace_s=reader.optional("SUBMIT_GRACE_S", 180.0, seconds(1, 3600)),
+        drain_grace_s=reader.optional("DRAIN_GRACE_S", 20.0, seconds(1, 300)),
+    )
+    if reader.problems:
+        return ConfigProblems(tuple(reader.problems))
+    return config
+
+
+@frozen
+class _Derived:
+    """Secrets that nobody has to invent: derived from the bot token, which they do not reveal."""
+
+    token: Secret | None
+
+    def secret(self, purpose: str) -> Secret:
+        key = self.token.reveal().encode() if self.token is not None else b""
+        return Secret(hmac.new(key, purpose.encode(), hashlib.sha256).hexdigest()[:32])
+
+
+def _database_path(reader: Reader) -> Path:
+    folder = reader.optional("DATA_DIR", Path(), Path)
+    return reader.optional("DATABASE_URL", folder / "trt.sqlite3", sqlite_url)

@@ -1,0 +1,174 @@
+"""The words an environment variable may say: one parser per kind of value."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar, cast
+from urllib.parse import urlsplit
+
+from trt.secret import Secret
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+
+
+class Reader:
+    """Collects problems instead of stopping at the first."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.problems: list[str] = []
+        self._environment = environment
+
+    def required(self, name: str, parse: Callable[[str], T], *, mend: str) -> T:
+        nothing = cast("T", None)  # never seen: with a problem no configuration is made
+        if not self._environment.get(name, "").strip():
+            self.problems.append(f"{name} is missing: {mend}.")
+            return nothing
+        return self.optional(name, nothing, parse)
+
+    def optional(self, name: str, default: T, parse: Callable[[str], T]) -> T:
+        raw = self._environment.get(name, "").strip()
+        if not raw:
+            return default
+        try:
+            return parse(raw)
+        except UnfitError as unfit:
+            self.problems.append(f"{name} {unfit}.")
+            return default
+
+
+class UnfitError(ValueError):
+    """Says what is wrong with a value and what would be right."""
+
+
+def bot_token(raw: str) -> Secret:
+    """A bot token as @BotFather gives it."""
+    number, colon, rest = raw.partition(":")
+    if not (number.isdecimal() and colon and rest):
+        raise UnfitError("is not a bot token; it looks like <digits>:<letters>, from @BotFather")
+    return Secret(raw)
+
+
+def one_of(kind: type[E]) -> Callable[[str], E]:
+    """One of the values of an enum, whatever its case."""
+
+    def parse(raw: str) -> E:
+        try:
+            return kind(raw.lower())
+        except ValueError:
+            raise UnfitError(f"is {raw!r}; allowed: {', '.join(kind)}") from None
+
+    return parse
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A whole number between two bounds, both allowed."""
+
+    def parse(raw: str) -> int:
+        if not raw.isdecimal() or not low <= int(raw) <= high:
+            raise UnfitError(f"is {raw!r}; a whole number from {low} to {high} is needed")
+        return int(raw)
+
+    return parse
+
+
+def decimal(raw: str) -> Decimal:
+    """A finite decimal number."""
+    try:
+        number = Decimal(raw)
+    except InvalidOperation:
+        raise UnfitError(f"is {raw!r}; a number such as 78.5 is needed") from None
+    if not number.is_finite():
+        raise UnfitError(f"is {raw!r}; a finite number is needed")
+    return number
+
+
+def seconds(low: int, high: int) -> Callable[[str], float]:
+    """A number of seconds between two bounds."""
+
+    def parse(raw: str) -> float:
+        number = float(decimal(raw))
+        if not low <= number <= high:
+            raise UnfitError(f"is {raw!r}; from {low} to {high} seconds are allowed")
+        return number
+
+    return parse
+
+
+def rate(raw: str) -> Decimal:
+    """A factor above zero."""
+    number = decimal(raw)
+    if number <= 0:
+        raise UnfitError(f"is {raw!r}; it must be above zero")
+    return number
+
+
+def rubles(raw: str) -> int:
+    """An amount in rubles; returned in kopecks."""
+    kopecks = decimal(raw) * 100
+    if kopecks < 0 or kopecks != kopecks.to_integral_value():
+        raise UnfitError(f"is {raw!r}; rubles, zero or more, with at most two decimals are needed")
+    return int(kopecks)
+
+
+def address(raw: str) -> str:
+    """An http or https address without a slash at the end."""
+    parts = urlsplit(raw)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        raise UnfitError(f"is {raw!r}; an address such as https://example.org is needed")
+    return raw.rstrip("/")
+
+
+def https_address(raw: str) -> str:
+    """An https address; plain http is allowed on loopback only (Bot API, setWebhook)."""
+    base = address(raw)
+    parts = urlsplit(base)
+    if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        raise UnfitError(f"is {raw!r}; Telegram posts only to https addresses")
+    return base
+
+
+def url_safe(raw: str) -> Secret:
+    """A secret of 8 to 256 characters fit for a URL and a header (Bot API, setWebhook)."""
+    allowed = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+    if not set(raw) <= allowed or not 8 <= len(raw) <= 256:  # noqa: PLR2004
+        raise UnfitError("must be 8 to 256 characters of A-Z a-z 0-9 _ -")
+    return Secret(raw)
+
+
+def route(raw: str) -> str:
+    """A path without slashes at its ends."""
+    path = raw.strip("/")
+    if not path or not all(
+        part.replace("-", "").replace("_", "").isalnum() for part in path.split("/")
+    ):
+        raise UnfitError(f"is {raw!r}; a path such as callbacks/kie is needed")
+    return path
+
+
+def host_list(raw: str) -> tuple[str, ...]:
+    """Host names separated by commas."""
+    hosts = tuple(host.strip().lower() for host in raw.split(",") if host.strip())
+    if any("/" in host or ":" in host for host in hosts):
+        raise UnfitError(f"is {raw!r}; host names separated by commas are needed")
+    return hosts
+
+
+def log_level(raw: str) -> str:
+    """A logging level."""
+    level = raw.upper()
+    if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise UnfitError(f"is {raw!r}; allowed: DEBUG, INFO, WARNING, ERROR")
+    return level
+
+
+def sqlite_url(raw: str) -> Path:
+    """The file of an embedded database."""
+    scheme, found, path = raw.partition(":///")
+    if scheme != "sqlite" or not found or not path:
+        raise UnfitError(
+            "does not start with sqlite:///; give a file as sqlite:///path/to/trt.sqlite3, "
+            "or leave the variable out to use trt.sqlite3 in DATA_DIR"
+        )
+    return Path(path)

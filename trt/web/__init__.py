@@ -1,0 +1,1 @@
+"""HTTP: each route hands on to an actor or reads a snapshot."""
