@@ -146,7 +146,7 @@ def build_app(config: Config, on: Surroundings) -> App:
         kie=KIEClient(
             on.http, config.kie_api_base, config.kie_api_key.reveal(), config.kie_result_hosts
         ),
-        shop=_shop(config),
+        shop=load_shop(config),
         reception=reception,
         ingress=ingress,
         callbacks=CallbackChannel(send=wake_ups[0], receive=wake_ups[1]),
@@ -189,7 +189,12 @@ def _webhook_address(config: Config) -> WebhookAddress:
     )
 
 
-def _shop(config: Config) -> Shop:
+def load_shop(config: Config) -> Shop:
+    """Load the registry at the configured rate, and the words.
+
+    Raises:
+        RegistryBroken: A model's data is wrong; the message names every problem.
+    """
     tariff = Tariff(usd_to_rub=config.usd_to_rub, multiplier=config.price_multiplier)
     catalogue = load_catalogue(asset("registry"), tariff)
     if isinstance(catalogue, RegistryProblems):

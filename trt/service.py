@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Callable
 
 import trio
 
@@ -21,51 +20,52 @@ async def run_service(config: Config, sources: Sources) -> int:
 
     The first signal drains: posts get 503, what is in hand is finished, the lease is released. A
     second one stops at once: everything that matters is committed, the next start goes on from it.
+
+    Raises:
+        CannotBind, DatabaseUnopenable, MigrationRefused, RegistryBroken: See `open_app`.
+        RestartLimitExceeded: The root's restart budget is spent.
     """
-    async with open_app(config, sources) as app, trio.open_nursery() as nursery:
-        nursery.start_soon(_watch_signals, app, config.drain_grace_s)
+    async with open_app(config, sources) as app:
         started_s = trio.current_time()
-        await run_app(app, lambda: _report_start(app, config))
-        events = app.parts.events
-        unstopped = app.tree.unstopped
-        events.emit(
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_stop_on_signal, app, config.drain_grace_s)
+            await _run(app, config)
+            nursery.cancel_scope.cancel()
+        app.parts.events.emit(
             EventName.APP_STOPPED,
-            unstopped=",".join(unstopped),
+            unstopped=",".join(app.tree.unstopped),
             duration_s=round(trio.current_time() - started_s, 3),
             pid=os.getpid(),
         )
-        nursery.cancel_scope.cancel()
-        return EXIT_UNSTOPPED if unstopped else EXIT_OK
-    raise AssertionError("the app ended without an exit code")
+        return EXIT_UNSTOPPED if app.tree.unstopped else EXIT_OK
 
 
-async def run_app(app: App, on_ready: Callable[[], None]) -> None:
-    """Run an app and say when it is ready."""
+async def _run(app: App, config: Config) -> None:
     async with trio.open_nursery() as nursery:
         await nursery.start(app.run)
-        on_ready()
+        app.parts.events.emit(
+            EventName.APP_STARTED,
+            mode=config.bot_mode,
+            host=config.host,
+            port=config.port,
+            database=config.database_path.name,
+            pid=os.getpid(),
+        )
 
 
-def _report_start(app: App, config: Config) -> None:
-    app.parts.events.emit(
-        EventName.APP_STARTED,
-        mode=config.bot_mode,
-        host=config.host,
-        port=config.port,
-        database=config.database_path.name,
-        pid=os.getpid(),
-    )
+async def _stop_on_signal(app: App, drain_grace_s: float) -> None:
+    name = await wait_for_signal()
+    app.parts.events.emit(EventName.APP_STOPPING, reason=name, pid=os.getpid())
+    app.stop()
+    with trio.move_on_after(drain_grace_s):
+        await wait_for_signal()
+        os._exit(EXIT_AT_ONCE)
+    os._exit(EXIT_UNSTOPPED)
 
 
-async def _watch_signals(app: App, drain_grace_s: float) -> None:
+async def wait_for_signal() -> str:
+    """Wait for SIGTERM or SIGINT and return its name."""
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for signum in signals:
-            app.parts.events.emit(
-                EventName.APP_STOPPING, reason=signal.Signals(signum).name, pid=os.getpid()
-            )
-            break
-        app.stop()
-        with trio.move_on_after(drain_grace_s):
-            async for _ in signals:
-                os._exit(EXIT_AT_ONCE)
-        os._exit(EXIT_UNSTOPPED)
+            return signal.Signals(signum).name
+    raise AssertionError("the receiver ended without a signal")

@@ -8,7 +8,7 @@ from trt.catalog.copy_loader import load_copies
 from trt.domain import form_screens, screens
 from trt.domain.copy import Copy
 from trt.domain.ids import ChatId, Cid, DraftId, JobId, ModelId, UserId
-from trt.domain.job import Job
+from trt.domain.job import Job, Phase
 from trt.domain.reasons import Reason
 from trt.domain.replies import Keyboard, Screen, ScreenId
 
@@ -37,7 +37,7 @@ def data_of(keyboard: Keyboard) -> list[str]:
 def every_screen(copy: Copy) -> list[Screen]:
     return [
         screens.accepted(JOB, None, copy),
-        *(screens.working(JOB, None, copy, phase) for phase in screens.Phase),
+        *(screens.working(JOB, None, copy, phase) for phase in Phase),
         screens.done(JOB, None, copy),
         *(screens.failed(JOB, None, copy, reason, 5000) for reason in Reason),
         screens.passive_notice(copy),
@@ -61,8 +61,8 @@ def test_reasons_that_need_other_advice_say_other_things() -> None:
 
 def test_a_job_reports_each_stage_on_its_status_message() -> None:
     assert "14,04 ₽" in screens.accepted(JOB, None, RU).text
-    queued = screens.working(JOB, None, RU, screens.Phase.QUEUED)
-    generating = screens.working(JOB, None, RU, screens.Phase.GENERATING)
+    queued = screens.working(JOB, None, RU, Phase.QUEUED)
+    generating = screens.working(JOB, None, RU, Phase.GENERATING)
     assert queued.text != generating.text
     assert queued.screen_id is generating.screen_id is ScreenId.PROCESSING
     assert screens.done(JOB, None, RU).screen_id is ScreenId.RESULT

@@ -12,6 +12,7 @@ import trio
 from typing_extensions import override
 
 from trt.domain.ids import ModelId, TaskId
+from trt.domain.job import Phase
 from trt.domain.reasons import Reason
 from trt.kie.client import CREATE_S_MAX, SURELY_NOT_SENT, KIEClient
 from trt.kie.errors import KIEUnavailable
@@ -19,7 +20,6 @@ from trt.kie.outcomes import (
     Busy,
     Created,
     OutcomeUnknown,
-    Phase,
     Refused,
     RefusedResult,
     ResultFile,
@@ -96,6 +96,12 @@ async def test_an_order_carries_model_input_and_callback(kie: KIEClient, wire: W
         "input": PAYLOAD,
         "callBackUrl": CALLBACK,
     }
+
+
+async def test_an_order_without_a_callback_names_none(kie: KIEClient, wire: Wire) -> None:
+    wire.says(200, says(200, "success", {"taskId": TASK}))
+    await kie.create_task(MODEL, PAYLOAD, None)
+    assert json.loads(wire.requests[0].content) == {"model": "z-image", "input": PAYLOAD}
 
 
 UNSUPPORTED = (
@@ -299,14 +305,20 @@ async def test_a_redirect_in_circles_ends(kie: KIEClient, wire: Wire) -> None:
     )
 
 
-@pytest.mark.parametrize("headers", [{}, {"Content-Length": "48"}])
+@pytest.mark.parametrize("is_announced", [True, False])
 async def test_a_result_that_is_too_big_is_refused(
-    headers: dict[str, str], kie: KIEClient, wire: Wire
+    kie: KIEClient, wire: Wire, *, is_announced: bool
 ) -> None:
-    wire.says(200, PNG, headers)
-    assert await kie.fetch_result("https://cdn.test/a", 47) == RefusedResult(
-        why="bigger than 47 bytes"
-    )
+    async def in_pieces() -> AsyncIterator[bytes]:
+        yield PNG[:30]
+        yield PNG[30:]
+
+    async def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=PNG if is_announced else in_pieces())
+
+    wire.answer = answer
+    too_big = await kie.fetch_result("https://cdn.test/a", 47)
+    assert too_big == RefusedResult(why="bigger than 47 bytes")
     assert type(await kie.fetch_result("https://cdn.test/a", 48)) is ResultFile
 
 

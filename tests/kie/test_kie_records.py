@@ -6,9 +6,10 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from trt.domain.job import Phase
 from trt.kie.answers import read_record
 from trt.kie.errors import KIEUnavailable
-from trt.kie.outcomes import Failed, NotFound, Phase, Succeeded, TaskRecord, Working
+from trt.kie.outcomes import Failed, NotFound, Succeeded, TaskRecord, Working
 
 PROMPT = "a lighthouse"
 HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"

@@ -23,7 +23,7 @@ from trt.sandbox import clip, drawing
 def test_a_picture_has_the_asked_format_and_size(
     ratio: str, resolution: str, suffix: str, size: tuple[int, int]
 ) -> None:
-    data = drawing.picture("Кот у моря 🐈", ratio, resolution=resolution, suffix=suffix)
+    data = drawing.picture("Кот и море 🐈", ratio, resolution=resolution, suffix=suffix)
     assert len(data) < 10 * 1024 * 1024
     with Image.open(io.BytesIO(data)) as image:
         image.load()

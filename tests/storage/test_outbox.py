@@ -74,6 +74,7 @@ def test_every_reply_comes_back_as_it_went_in(tx: Transaction, reply: Reply) -> 
             reply=reply,
             cid=CID,
             job_id=JobId("j"),
+            created_at=NOW,
             attempts=0,
             slot_message_id=None,
         )

@@ -13,6 +13,7 @@ from trt.supervision import (
     Budget,
     Child,
     Context,
+    DeadLetter,
     SupervisionEvent,
     Supervisor,
     Tree,
@@ -141,6 +142,44 @@ async def test_a_mailbox_may_serve_one_branch_after_another() -> None:
     assert seen == [(1, "a"), (2, "b")]
     with pytest.raises(ActorStopped):
         box.ref.tell_nowait("c")
+
+
+@every_seed
+async def test_the_keeper_has_its_own_grace_left_when_its_branch_took_long_to_stop() -> None:
+    log: list[str] = []
+
+    class Releasing:
+        async def run(self, ctx: Context[Any]) -> None:
+            ctx.ready()
+            slow = Child("a", Player("a", log, stop_s=8), grace_s=9)
+            await ctx.run_subtree(Supervisor("active", [slow]), trio.sleep_forever)
+            await trio.sleep(1)
+            log.append("released")
+
+    async with running(Supervisor("root", [Child("keeper", Releasing(), grace_s=2)])):
+        await trio.sleep(1)
+    assert log == ["+a", "-a", "released"]
+
+
+@every_seed
+async def test_what_a_branch_leaves_in_its_mailboxes_is_a_dead_letter_at_once() -> None:
+    class Slow:
+        async def run(self, ctx: Context[Any]) -> None:
+            async for _ in ctx.turns():
+                await trio.sleep(15)
+
+    box = mailbox()
+    letters: list[DeadLetter] = []
+
+    def branch() -> Supervisor:
+        child = Child("s", Slow(), mailbox=box, on_dead_letter=letters.append, grace_s=20)
+        return Supervisor("active", [child])
+
+    async with running(keeping(Keeper(branch, ten_seconds))):
+        box.ref.tell_nowait("in hand")
+        box.ref.tell_nowait("left")
+        await trio.sleep(16)
+        assert [(letter.message, letter.reason) for letter in letters] == [("left", "stopped")]
 
 
 @every_seed

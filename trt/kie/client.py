@@ -196,10 +196,16 @@ async def _download(response: httpx.Response, size_max: int) -> FetchOutcome:
     if length.isdecimal() and int(length) > size_max:
         return RefusedResult(why=f"bigger than {size_max} bytes")
     data = bytearray()
-    async for chunk in response.aiter_bytes():
-        data += chunk
-        if len(data) > size_max:
-            return RefusedResult(why=f"bigger than {size_max} bytes")
+    # Leaving the loop would leave httpx's generators behind half-read; a cancelled scope unwinds
+    # them and closes the connection.
+    with trio.CancelScope() as enough:
+        async for chunk in response.aiter_bytes():
+            if len(data) + len(chunk) > size_max:
+                enough.cancel()
+            else:
+                data += chunk
+    if enough.cancel_called:
+        return RefusedResult(why=f"bigger than {size_max} bytes")
     content_type = content_type_of(bytes(data), response.headers.get("Content-Type", ""))
     if content_type is None:
         return RefusedResult(why="not a picture, a video or a sound")

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from hypercorn.config import Config as HypercornConfig
@@ -41,16 +42,24 @@ class Listener:
     """Serves an ASGI application over HTTP; the bound socket outlives its restarts."""
 
     def __init__(self, app: ASGIApp, bound: socket.socket) -> None:
-        self._app: Any = app  # hypercorn's ASGI types are narrower than the protocol
+        self._app = app
         self._bound = bound
 
     async def run(self, ctx: Context[None]) -> None:
         """Serve until asked to stop, then finish the requests that are under way."""
-        config = HypercornConfig()
-        config.bind = [f"fd://{os.dup(self._bound.fileno())}"]
-        config.graceful_timeout = GRACE_S
-        config.keep_alive_timeout = KEEP_ALIVE_S
-        config.accesslog = None
-        config.errorlog = logging.getLogger("hypercorn.error")
         ctx.ready()
-        await serve(self._app, config, shutdown_trigger=ctx.wait_stopping)
+        await serve_on(self._bound, self._app, ctx.wait_stopping)
+
+
+async def serve_on(
+    bound: socket.socket, app: ASGIApp, shutdown: Callable[[], Awaitable[None]]
+) -> None:
+    """Serve an application on a bound socket until `shutdown` returns."""
+    config = HypercornConfig()
+    config.bind = [f"fd://{os.dup(bound.fileno())}"]
+    config.graceful_timeout = GRACE_S
+    config.keep_alive_timeout = KEEP_ALIVE_S
+    config.accesslog = None
+    config.errorlog = logging.getLogger("hypercorn.error")
+    hypercorn_app: Any = app  # its ASGI types are narrower than the protocol
+    await serve(hypercorn_app, config, shutdown_trigger=shutdown)

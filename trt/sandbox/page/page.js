@@ -28,7 +28,7 @@ async function load(wanted) {
 }
 
 // What arrives while a chat is being loaded may be newer than what is loaded: it goes on top.
-function onTop(apply) {
+function afterLoading(apply) {
   return (event) => (loading ? overtaking.push(() => apply(event)) : apply(event));
 }
 
@@ -46,8 +46,8 @@ watch({
   hello: ({ wire: entries }) => wire.restart(entries),
   wire: (entry) => wire.add(entry),
   tree: showTree,
-  message: onTop(({ user, message }) => chat.put(user, message)),
-  gone: onTop(({ user, message_id }) => chat.remove(user, message_id)),
+  message: afterLoading(({ user, message }) => chat.put(user, message)),
+  gone: afterLoading(({ user, message_id }) => chat.remove(user, message_id)),
   action: ({ user, action }) => chat.act(user, action),
   answer: (answer) => chat.answered(answer),
 });

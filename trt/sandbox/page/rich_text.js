@@ -47,7 +47,7 @@ function element(tag, attributes) {
 function link(attributes) {
   const written = /\bhref\s*=\s*(?:"([^"]*)"|'([^']*)')/.exec(attributes);
   const address = decode(written?.[1] ?? written?.[2] ?? "");
-  
+  if (!/^(https?|tg|mailto|tel):/i.test(address)) return null;
   const anchor = document.createElement("a");
   anchor.href = address;
   anchor.target = "_blank";

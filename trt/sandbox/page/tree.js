@@ -22,7 +22,9 @@ export function showTree(tree) {
   const summary = document.getElementById("tree-summary");
   summary.textContent = troubled ? `всего ${rows.length}, не в порядке: ${troubled}` : `всего ${rows.length}, все в порядке`;
   summary.classList.toggle("troubled", troubled > 0);
-  document.getElementById("channels").replaceChildren(...(tree.channels ?? []).map(channelRow));
+  const channels = document.getElementById("channels");
+  channels.replaceChildren(...(tree.channels ?? []).map(channelRow));
+  channels.closest("table").hidden = channels.childElementCount === 0;
 }
 
 function actorRow(node, depth) {
