@@ -76,7 +76,9 @@ class App:
     tree: Tree
     vitals: Callable[[], Vitals]
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def run(  # noqa: ASYNC128 - the tree reports its readiness
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
         """Run until `stop()`; raises when the root's restart budget is spent."""
         await self.tree.run(task_status=task_status)
 

@@ -17,7 +17,7 @@ from trt.sandbox.chat_adapter import page_app
 from trt.sandbox.kie_server import FakeKIE
 from trt.sandbox.telegram_server import FIRST_USER_ID, FakeTelegram
 from trt.sandbox.wire_log import WireLog
-from trt.service import EXIT_OK, wait_for_signal
+from trt.service import EXIT_OK, stop_on_signal
 from trt.sources import Sources
 from trt.web.health import health
 from trt.web.http import ASGIApp
@@ -104,20 +104,21 @@ async def run_dev(config: Config, ports: DevPorts, sources: Sources) -> int:
                 await outside.start(kie.run)
                 for bound, served in ((telegram_at, telegram.app), (kie_at, kie.app), (page, site)):
                     outside.start_soon(_serve, bound, served)
-                await _run_inside(app, telegram, ports)
+                await _run_inside(app, telegram, ports, config.drain_grace_s)
                 outside.cancel_scope.cancel()
     return EXIT_OK
 
 
-async def _run_inside(app: App, telegram: FakeTelegram, ports: DevPorts) -> None:
+async def _run_inside(app: App, telegram: FakeTelegram, ports: DevPorts, grace_s: float) -> None:
     """Run the service within its pretended surroundings, with somebody already saying hello."""
     async with trio.open_nursery() as nursery:
-        await nursery.start(app.run)
-        telegram.user(FIRST_USER_ID).send("/start")
-        _greet(ports)
-        await wait_for_signal()
-        _say("Stopping …")
-        app.stop()
+        nursery.start_soon(stop_on_signal, app, grace_s)
+        async with trio.open_nursery() as running:
+            await running.start(app.run)
+            telegram.user(FIRST_USER_ID).send("/start")
+            _greet(ports)
+        nursery.cancel_scope.cancel()
+    _say("Stopped.")
 
 
 async def _serve(bound: socket.socket, app: ASGIApp) -> None:

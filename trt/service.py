@@ -28,7 +28,7 @@ async def run_service(config: Config, sources: Sources) -> int:
     async with open_app(config, sources) as app:
         started_s = trio.current_time()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_stop_on_signal, app, config.drain_grace_s)
+            nursery.start_soon(stop_on_signal, app, config.drain_grace_s)
             await _run(app, config)
             nursery.cancel_scope.cancel()
         app.parts.events.emit(
@@ -53,19 +53,17 @@ async def _run(app: App, config: Config) -> None:
         )
 
 
-async def _stop_on_signal(app: App, drain_grace_s: float) -> None:
-    name = await wait_for_signal()
-    app.parts.events.emit(EventName.APP_STOPPING, reason=name, pid=os.getpid())
-    app.stop()
-    with trio.move_on_after(drain_grace_s):
-        await wait_for_signal()
-        os._exit(EXIT_AT_ONCE)
-    os._exit(EXIT_UNSTOPPED)
+async def stop_on_signal(app: App, drain_grace_s: float) -> None:
+    """Let the first SIGTERM or SIGINT stop the app in order; a second one ends the process.
 
-
-async def wait_for_signal() -> str:
-    """Wait for SIGTERM or SIGINT and return its name."""
+    So does a drain that takes longer than `drain_grace_s`. Never returns by itself.
+    """
+    # One receiver for both: between two, a signal would kill the process in the middle of a drain.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for signum in signals:
-            return signal.Signals(signum).name
-    raise AssertionError("the receiver ended without a signal")
+        name = signal.Signals(await anext(signals)).name
+        app.parts.events.emit(EventName.APP_STOPPING, reason=name, pid=os.getpid())
+        app.stop()
+        with trio.move_on_after(drain_grace_s):
+            await anext(signals)
+            os._exit(EXIT_AT_ONCE)
+        os._exit(EXIT_UNSTOPPED)

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import trio
 from attrs import Factory, define
+from trio.testing import MockClock
 from typing_extensions import override
 
 from trt.sandbox.http import ASGIApp, ConnectionCut, Reply, Request, asgi
@@ -27,17 +28,15 @@ SECRET = "secret_1"
 
 
 class VirtualSources(Sources):
-    """Wall clock from trio's clock, chance from a seed."""
+    """Wall clock from the test's clock, chance from a seed."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, clock: MockClock, seed: int = 1) -> None:
+        self._clock = clock
         self._random = random.Random(seed)
-        self._began: float | None = None
 
     @override
     def now(self) -> datetime:
-        if self._began is None:
-            self._began = trio.current_time()
-        passed = timedelta(seconds=trio.current_time() - self._began)
+        passed = timedelta(seconds=self._clock.current_time())
         return datetime(2026, 11, 21, 12, tzinfo=UTC) + passed
 
     @override
@@ -139,10 +138,14 @@ class Outside:
 
 @asynccontextmanager
 async def outside(
-    *, limits: Limits = REAL_LIMITS, options: KIEOptions | None = None, is_strict: bool = True
+    clock: MockClock,
+    *,
+    limits: Limits = REAL_LIMITS,
+    options: KIEOptions | None = None,
+    is_strict: bool = True,
 ) -> AsyncIterator[Outside]:
     """Run a Telegram at telegram.test, a KIE at kie.test and a bot at bot.test."""
-    transport, bot, wire, sources = InProcess(), Bot(), WireLog(), VirtualSources()
+    transport, bot, wire, sources = InProcess(), Bot(), WireLog(), VirtualSources(clock)
     async with httpx.AsyncClient(transport=transport) as http, trio.open_nursery() as nursery:
         telegram = FakeTelegram(
             sources, token=TOKEN, http=http, limits=limits, wire=wire, is_strict=is_strict

@@ -1,6 +1,6 @@
 """The page on top of the pretended Telegram: the same chat, seen by both."""
 
-# ruff: noqa: ARG001 - the fixture autojump_clock is asked for its effect
+
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta

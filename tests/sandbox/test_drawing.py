@@ -56,7 +56,7 @@ def test_without_a_font_for_its_letters_a_picture_is_not_signed(
 
 async def test_a_clip_is_h264_of_the_asked_length() -> None:
     data = await clip.encode("лес", "9:16", duration_s=5)
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         stream: Any = container.streams.video[0]
         assert stream.codec_context.name == "h264"
         frames = list(container.decode(video=0))

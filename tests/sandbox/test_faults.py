@@ -3,16 +3,15 @@
 import httpx
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.sandbox.in_process import TOKEN, outside
-from trt.sandbox.faults import Call, CutAfter, CutBefore, ServerError, Slow, TooMany
+from trt.sandbox.faults import Call, CutAfter, CutBefore, ServerError, Slow, SlowAnswer, TooMany
 from trt.sandbox.wire_log import Service
 
-pytestmark = pytest.mark.usefixtures("autojump_clock")
 
-
-async def test_a_fault_hits_its_method_its_chat_and_its_times() -> None:
-    async with outside() as out:
+async def test_a_fault_hits_its_method_its_chat_and_its_times(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         anna, boris = out.started_user(), out.started_user()
         out.telegram.faults.add("sendMessage", TooMany(9), times=2, chat_id=anna.user_id)
         for_anna = {"chat_id": anna.user_id, "text": "x"}
@@ -24,8 +23,8 @@ async def test_a_fault_hits_its_method_its_chat_and_its_times() -> None:
         await out.result("sendMessage", **for_anna)
 
 
-async def test_a_gateway_answers_in_html() -> None:
-    async with outside() as out:
+async def test_a_gateway_answers_in_html(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         out.telegram.faults.add(None, ServerError(502))
         response = await out.call("getMe")
         assert response.status_code == 502
@@ -33,8 +32,8 @@ async def test_a_gateway_answers_in_html() -> None:
         await out.result("getMe")
 
 
-async def test_cut_before_did_nothing_and_cut_after_did_it() -> None:
-    async with outside() as out:
+async def test_cut_before_did_nothing_and_cut_after_did_it(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         user = out.started_user()
         message = {"chat_id": user.user_id, "text": "x"}
         for fault, count in ((CutBefore(), 1), (CutAfter(), 2)):
@@ -45,8 +44,8 @@ async def test_cut_before_did_nothing_and_cut_after_did_it() -> None:
             assert out.wire.entries[-1].status is None
 
 
-async def test_slow_takes_its_time() -> None:
-    async with outside() as out:
+async def test_slow_takes_its_time(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         out.telegram.faults.add("getMe", Slow(12))
         began = trio.current_time()
         await out.result("getMe")
@@ -54,8 +53,19 @@ async def test_slow_takes_its_time() -> None:
         assert out.wire.entries[-1].duration_s == pytest.approx(12)
 
 
-async def test_hooks_stand_around_the_executed_call() -> None:
-    async with outside() as out:
+async def test_who_gives_up_on_a_slow_answer_is_too_late(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
+        user = out.started_user()
+        out.telegram.faults.add("sendMessage", SlowAnswer(60))
+        with trio.move_on_after(10) as scope:
+            await out.call("sendMessage", chat_id=user.user_id, text="x")
+        assert scope.cancelled_caught
+        assert user.last.text == "x"
+        assert out.wire.entries[-1].status is None
+
+
+async def test_hooks_stand_around_the_executed_call(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         user = out.started_user()
         seen: list[tuple[str, int]] = []
 
@@ -70,8 +80,8 @@ async def test_hooks_stand_around_the_executed_call() -> None:
         assert seen == [("sendMessage", 1), ("sendMessage", 2)]
 
 
-async def test_the_wire_log_holds_no_secret() -> None:
-    async with outside() as out:
+async def test_the_wire_log_holds_no_secret(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         await out.call("sendMessage", chat_id=1, text="canary-text")
         await out.call(f"../bot{TOKEN}/x")
         await out.create_task(input={"prompt": "canary-prompt", "aspect_ratio": "7:7"})
@@ -82,8 +92,8 @@ async def test_the_wire_log_holds_no_secret() -> None:
         assert TOKEN not in shown
 
 
-async def test_a_new_entry_reaches_who_follows_the_log() -> None:
-    async with outside() as out:
+async def test_a_new_entry_reaches_who_follows_the_log(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         with out.wire.subscribe() as entries:
             await out.result("getMe")
             entry = await entries.receive()

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 import trio
 from PIL import Image
+from trio.testing import MockClock
 
 from tests.sandbox.in_process import KEY, Outside, outside
 from trt.sandbox.faults import CutAfter, CutBefore, ServerError
@@ -26,8 +27,6 @@ from trt.sandbox.kie_script import (
     Succeed,
     delayed,
 )
-
-pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 KLING = {
     "model": "kling-2.6/text-to-video",
@@ -48,8 +47,8 @@ def callbacks(out: Outside) -> list[dict[str, Any]]:
     return [msgspec.json.decode(request.body) for request in out.bot.requests]
 
 
-async def test_a_task_runs_and_succeeds_as_recorded() -> None:
-    async with outside() as out:
+async def test_a_task_runs_and_succeeds_as_recorded(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         task_id = await made(out)
         running = await out.record(task_id)
         assert running["state"] == "waiting"
@@ -69,8 +68,8 @@ async def test_a_task_runs_and_succeeds_as_recorded() -> None:
         assert out.kie.tasks[0].polls == 2
 
 
-async def test_an_older_shape_lacks_what_came_later() -> None:
-    async with outside(options=KIEOptions(shape="2026-04")) as out:
+async def test_an_older_shape_lacks_what_came_later(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock, options=KIEOptions(shape="2026-04")) as out:
         task_id = await made(out)
         await trio.sleep(9)
         written = await out.record(task_id)
@@ -78,8 +77,8 @@ async def test_an_older_shape_lacks_what_came_later() -> None:
         assert not {"response", "successFlag", "creditsConsumed", "operationType"} & written.keys()
 
 
-async def test_clips_show_that_they_are_generating() -> None:
-    async with outside() as out:
+async def test_clips_show_that_they_are_generating(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         task_id = await made(out, **KLING)
         await trio.sleep(2)
         assert (await out.record(task_id))["state"] == "generating"
@@ -105,9 +104,9 @@ async def test_clips_show_that_they_are_generating() -> None:
     ],
 )
 async def test_what_the_schema_forbids_makes_no_task(
-    changes: dict[str, Any], code: int, msg: str
+    autojump_clock: MockClock, changes: dict[str, Any], code: int, msg: str
 ) -> None:
-    async with outside() as out:
+    async with outside(autojump_clock) as out:
         body = await out.create_task(**changes)
         assert (body["code"], body["data"]) == (code, None)
         assert body["msg"].startswith(msg)
@@ -115,8 +114,8 @@ async def test_what_the_schema_forbids_makes_no_task(
         assert out.kie.credits == 10_000
 
 
-async def test_keys_and_ids_are_checked() -> None:
-    async with outside() as out:
+async def test_keys_and_ids_are_checked(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         answer = await out.http.get("https://kie.test/api/v1/chat/credit")
         assert (answer.status_code, answer.json()["code"]) == (200, 401)
         unknown = await out.kie_call("GET", "jobs/recordInfo", params={"taskId": "x"})
@@ -125,16 +124,16 @@ async def test_keys_and_ids_are_checked() -> None:
         assert (missing["code"], missing["msg"]) == (400, "taskId parameter is required")
 
 
-async def test_a_new_task_may_be_unknown_for_a_while() -> None:
-    async with outside(options=KIEOptions(visible_after_s=3)) as out:
+async def test_a_new_task_may_be_unknown_for_a_while(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock, options=KIEOptions(visible_after_s=3)) as out:
         task_id = await made(out)
         assert await out.record(task_id) is None
         await trio.sleep(3)
         assert (await out.record(task_id))["taskId"] == task_id
 
 
-async def test_credits_are_reserved_and_come_back_on_failure() -> None:
-    async with outside(options=KIEOptions(credits=60)) as out:
+async def test_credits_are_reserved_and_come_back_on_failure(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock, options=KIEOptions(credits=60)) as out:
         out.kie.script(Fail(code="400", msg="content policy", after_s=5))
         task_id = await made(out, **KLING)
         assert (await out.kie_call("GET", "chat/credit"))["data"] == 5
@@ -148,12 +147,12 @@ async def test_credits_are_reserved_and_come_back_on_failure() -> None:
         assert failed["creditsConsumed"] == 0
         [body] = callbacks(out)
         assert (body["code"], body["data"]["failCode"]) == (501, "400")
-    async with outside(options=KIEOptions(credits=0, credits_code=500)) as out:
+    async with outside(autojump_clock, options=KIEOptions(credits=0, credits_code=500)) as out:
         assert (await out.create_task())["msg"] == "Credits insufficient"
 
 
-async def test_too_many_calls_are_turned_away() -> None:
-    async with outside() as out:
+async def test_too_many_calls_are_turned_away(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         codes = [(await out.create_task())["code"] for _ in range(21)]
         assert codes == [200] * 20 + [429]
         assert len(out.kie.tasks) == 20
@@ -165,8 +164,8 @@ async def test_too_many_calls_are_turned_away() -> None:
         assert await out.record(task_id) is not None
 
 
-async def test_scripts_decide_single_tasks() -> None:
-    async with outside() as out:
+async def test_scripts_decide_single_tasks(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         out.kie.script(Refuse(code=455, msg="maintenance"))
         out.kie.script(Never(), model="z-image")
         out.kie.script(Succeed(after_s=2, files=3), model=str(KLING["model"]))
@@ -180,8 +179,11 @@ async def test_scripts_decide_single_tasks() -> None:
         assert len(out.bot.requests) == 1
 
 
-async def test_callbacks_are_lost_doubled_late_or_early_as_scripted() -> None:
-    async with outside() as out:
+async def test_callbacks_are_lost_doubled_late_or_early_as_scripted(
+    autojump_clock: MockClock,
+) -> None:
+    began = 0.0
+    async with outside(autojump_clock) as out:
         for scripted, count in ((OFF, 0), (TWICE, 2), (delayed(30), 1)):
             out.bot.requests.clear()
             out.bot.at.clear()
@@ -197,12 +199,12 @@ async def test_callbacks_are_lost_doubled_late_or_early_as_scripted() -> None:
         assert [body["data"]["taskId"] for body in callbacks(out)] == [task_id]
 
 
-async def test_a_refused_callback_is_retried_three_times() -> None:
+async def test_a_refused_callback_is_retried_three_times(autojump_clock: MockClock) -> None:
     async def hang() -> Reply:
         await trio.sleep_forever()
         raise AssertionError
 
-    async with outside() as out:
+    async with outside(autojump_clock) as out:
         out.bot.answers += [Reply(status=503, body=b""), hang, *[Reply(status=500, body=b"")] * 5]
         out.kie.script(Succeed(after_s=0))
         await made(out)
@@ -211,8 +213,8 @@ async def test_a_refused_callback_is_retried_three_times() -> None:
         assert out.kie.tasks[0].callback_statuses == [503, None, 500, 500]
 
 
-async def test_callbacks_are_signed_as_documented() -> None:
-    async with outside(options=KIEOptions(hmac_key="canary")) as out:
+async def test_callbacks_are_signed_as_documented(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock, options=KIEOptions(hmac_key="canary")) as out:
         task_id = await made(out)
         await trio.sleep(10)
         headers = out.bot.requests[0].headers
@@ -221,8 +223,10 @@ async def test_callbacks_are_signed_as_documented() -> None:
         assert headers["x-webhook-signature"] == expected.decode()
 
 
-async def test_a_cut_after_createtask_leaves_a_task_and_a_cut_before_none() -> None:
-    async with outside() as out:
+async def test_a_cut_after_createtask_leaves_a_task_and_a_cut_before_none(
+    autojump_clock: MockClock,
+) -> None:
+    async with outside(autojump_clock) as out:
         for fault, count in ((CutBefore(), 0), (CutAfter(), 1)):
             out.kie.faults.add("createTask", fault)
             with pytest.raises(httpx.ReadError):
@@ -235,8 +239,8 @@ async def test_a_cut_after_createtask_leaves_a_task_and_a_cut_before_none() -> N
         assert answer.headers["content-type"] == "text/html"
 
 
-async def test_results_are_real_and_expire() -> None:
-    async with outside() as out:
+async def test_results_are_real_and_expire(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         pro = {"prompt": "x", "aspect_ratio": "16:9", "output_format": "jpg", "resolution": "2K"}
         await made(out, model="nano-banana-pro", input=pro)
         await trio.sleep(6)
@@ -250,9 +254,9 @@ async def test_results_are_real_and_expire() -> None:
         assert (await out.http.get(url)).status_code == 404
 
 
-async def test_the_same_seed_gives_the_same_ids_and_durations() -> None:
+async def test_the_same_seed_gives_the_same_ids_and_durations(autojump_clock: MockClock) -> None:
     async def run() -> list[tuple[str, float]]:
-        async with outside(options=KIEOptions(callback_loss=0.5)) as out:
+        async with outside(autojump_clock, options=KIEOptions(callback_loss=0.5)) as out:
             for _ in range(3):
                 await made(out)
             return [(task.task_id, task.duration_s) for task in out.kie.tasks]

@@ -1,6 +1,6 @@
 """The event stream: everything that changes is told, and nothing that does not."""
 
-# ruff: noqa: ARG001 - the fixture autojump_clock is asked for its effect
+
 
 import json
 from typing import Any

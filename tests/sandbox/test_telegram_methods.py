@@ -7,11 +7,10 @@ import httpx
 import pytest
 import trio
 from PIL import Image
+from trio.testing import MockClock
 
 from tests.sandbox.in_process import SECRET, TOKEN, outside
 from trt.sandbox.telegram_rates import NO_LIMITS, Limits
-
-pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 TOO_OLD = "Bad Request: query is too old and response timeout expired or query ID is invalid"
 
@@ -26,8 +25,8 @@ def png(width: int, height: int) -> bytes:
     return out.getvalue()
 
 
-async def test_every_encoding_of_arguments_does_the_same() -> None:
-    async with outside(limits=NO_LIMITS) as out:
+async def test_every_encoding_of_arguments_does_the_same(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock, limits=NO_LIMITS) as out:
         user = out.started_user()
         base = f"https://telegram.test/bot{TOKEN}/SENDmessage"
         markup = '{"inline_keyboard":[[{"text":"ok","callback_data":"go"}]]}'
@@ -46,20 +45,20 @@ async def test_every_encoding_of_arguments_does_the_same() -> None:
         assert all(message.buttons[0].data == "go" for message in user.messages[1:])
 
 
-async def test_a_wrong_door_is_refused() -> None:
-    async with outside() as out:
+async def test_a_wrong_door_is_refused(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         wrong = await out.http.post("https://telegram.test/bot1:x/getMe")
         assert (wrong.status_code, wrong.json()["description"]) == (401, "Unauthorized")
         assert await out.refusal("getYou") == (404, "Not Found: method not found")
         assert (await out.result("getMe"))["username"] == "trt_sandbox_bot"
 
 
-async def test_an_unknown_argument_is_refused_only_when_strict() -> None:
-    async with outside() as out:
+async def test_an_unknown_argument_is_refused_only_when_strict(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         code, text = await out.refusal("getMe", colour="red")
         assert code == 400
         assert "colour" in text
-    async with outside(is_strict=False) as out:
+    async with outside(autojump_clock, is_strict=False) as out:
         await out.result("getMe", colour="red")
 
 
@@ -89,17 +88,17 @@ async def test_an_unknown_argument_is_refused_only_when_strict() -> None:
     ],
 )
 async def test_a_message_that_breaks_a_rule_is_refused(
-    arguments: dict[str, Any], code: int, description: str
+    autojump_clock: MockClock, arguments: dict[str, Any], code: int, description: str
 ) -> None:
-    async with outside(limits=NO_LIMITS) as out:
+    async with outside(autojump_clock, limits=NO_LIMITS) as out:
         user = out.started_user()
         refusal = await out.refusal("sendMessage", **({"chat_id": user.user_id} | arguments))
         assert refusal == (code, f"Bad Request: {description}")
         assert len(user.messages) == 1
 
 
-async def test_the_length_counts_after_parsing() -> None:
-    async with outside() as out:
+async def test_the_length_counts_after_parsing(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         user = out.started_user()
         text = f"<b>{'x' * 4095}</b>&lt;"
         await out.result("sendMessage", chat_id=user.user_id, text=text, parse_mode="HTML")
@@ -109,8 +108,8 @@ async def test_the_length_counts_after_parsing() -> None:
         )
 
 
-async def test_a_bot_may_not_write_first_nor_to_who_blocked_it() -> None:
-    async with outside() as out:
+async def test_a_bot_may_not_write_first_nor_to_who_blocked_it(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         user = out.telegram.user()
         arguments = {"chat_id": user.user_id, "text": "x"}
         refusal = (403, "Forbidden: bot can't initiate conversation with a user")
@@ -125,8 +124,8 @@ async def test_a_bot_may_not_write_first_nor_to_who_blocked_it() -> None:
         assert kinds == ["message", "my_chat_member", "my_chat_member"]
 
 
-async def test_an_edit_must_change_something_of_the_bots_own() -> None:
-    async with outside(limits=NO_LIMITS) as out:
+async def test_an_edit_must_change_something_of_the_bots_own(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock, limits=NO_LIMITS) as out:
         user = out.started_user()
         chat = {"chat_id": user.user_id}
         await out.result("sendMessage", **chat, text="один", reply_markup=keyboard("a"))
@@ -151,8 +150,8 @@ async def test_an_edit_must_change_something_of_the_bots_own() -> None:
         assert refusal == (400, "Bad Request: message to edit not found")
 
 
-async def test_a_tap_is_answered_once_and_in_time() -> None:
-    async with outside(limits=Limits(callback_answer_s=15)) as out:
+async def test_a_tap_is_answered_once_and_in_time(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock, limits=Limits(callback_answer_s=15)) as out:
         user = out.started_user()
         await out.result(
             "sendMessage", chat_id=user.user_id, text="меню", reply_markup=keyboard("a")
@@ -173,8 +172,8 @@ async def test_a_tap_is_answered_once_and_in_time() -> None:
         assert await out.refusal("answerCallbackQuery", **query) == (400, TOO_OLD)
 
 
-async def test_files_are_measured_and_given_out_again() -> None:
-    async with outside(limits=NO_LIMITS) as out:
+async def test_files_are_measured_and_given_out_again(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock, limits=NO_LIMITS) as out:
         user = out.started_user()
 
         async def send(kind: str, data: bytes, **more: str) -> httpx.Response:
@@ -210,8 +209,8 @@ async def test_files_are_measured_and_given_out_again() -> None:
         assert refusal == (400, "Bad Request: can't use file of type Photo as Video")
 
 
-async def test_a_photo_by_address_is_fetched() -> None:
-    async with outside() as out:
+async def test_a_photo_by_address_is_fetched(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         user = out.started_user()
         await out.create_task()
         await trio.sleep(10)
@@ -228,8 +227,8 @@ async def test_a_photo_by_address_is_fetched() -> None:
             assert refusal == (400, f"Bad Request: {description}")
 
 
-async def test_a_chat_takes_a_burst_and_then_one_a_second() -> None:
-    async with outside(limits=Limits(chat_burst=3)) as out:
+async def test_a_chat_takes_a_burst_and_then_one_a_second(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock, limits=Limits(chat_burst=3)) as out:
         user, other = out.started_user(), out.started_user()
         chat = {"chat_id": user.user_id, "text": "x"}
         for _ in range(3):
@@ -246,8 +245,8 @@ async def test_a_chat_takes_a_burst_and_then_one_a_second() -> None:
         assert (await out.refusal("sendMessage", **chat))[0] == 429
 
 
-async def test_all_chats_together_take_thirty_a_second() -> None:
-    async with outside() as out:
+async def test_all_chats_together_take_thirty_a_second(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         users = [out.started_user() for _ in range(31)]
         for user in users[:30]:
             await out.result("sendMessage", chat_id=user.user_id, text="x")
@@ -255,8 +254,8 @@ async def test_all_chats_together_take_thirty_a_second() -> None:
         assert refusal == (429, "Too Many Requests: retry after 1")
 
 
-async def test_a_webhook_must_be_one_telegram_would_take() -> None:
-    async with outside() as out:
+async def test_a_webhook_must_be_one_telegram_would_take(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         for url, secret, description in (
             ("http://bot.test/x", SECRET, "bad webhook: An HTTPS URL must be provided for webhook"),
             (
@@ -284,8 +283,8 @@ async def test_a_webhook_must_be_one_telegram_would_take() -> None:
         assert gone.json()["description"] == "Webhook is already deleted"
 
 
-async def test_a_payment_is_agreed_to_once() -> None:
-    async with outside() as out:
+async def test_a_payment_is_agreed_to_once(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         user = out.telegram.user()
         query_id = user.pre_checkout("order", 50)
         answer = {"pre_checkout_query_id": query_id}
@@ -299,8 +298,8 @@ async def test_a_payment_is_agreed_to_once() -> None:
         assert payment["telegram_payment_charge_id"] == "charge"
 
 
-async def test_commands_are_kept_per_language() -> None:
-    async with outside() as out:
+async def test_commands_are_kept_per_language(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         commands = [{"command": "start", "description": "Начать"}]
         await out.result("setMyCommands", commands=commands, language_code="ru")
         assert await out.result("getMyCommands", language_code="ru") == commands

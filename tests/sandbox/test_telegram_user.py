@@ -2,12 +2,11 @@
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.sandbox.in_process import Outside, outside
 from trt.sandbox.telegram_chat import MessageAdded, MessageEdited, TapAnswered, TapMade
 from trt.sandbox.telegram_user import FakeUser, NotSeen
-
-pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 BUTTONS = {
     "inline_keyboard": [
@@ -23,8 +22,10 @@ async def edit_later(out: Outside, user: FakeUser) -> None:
     await out.result("editMessageText", **message, text="Готово")
 
 
-async def test_waiting_sees_what_is_there_and_what_an_edit_brings() -> None:
-    async with outside() as out:
+async def test_waiting_sees_what_is_there_and_what_an_edit_brings(
+    autojump_clock: MockClock,
+) -> None:
+    async with outside(autojump_clock) as out:
         user = out.started_user()
         await out.result("sendMessage", chat_id=user.user_id, text="Рисую…")
         assert (await user.wait_message("Рисую")).message_id == 2
@@ -37,8 +38,8 @@ async def test_waiting_sees_what_is_there_and_what_an_edit_brings() -> None:
         assert trio.current_time() - began == pytest.approx(9)
 
 
-async def test_only_a_button_that_is_there_can_be_pressed() -> None:
-    async with outside() as out:
+async def test_only_a_button_that_is_there_can_be_pressed(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         user = out.started_user()
         with pytest.raises(NotSeen):
             user.tap("Да")
@@ -57,8 +58,8 @@ async def test_only_a_button_that_is_there_can_be_pressed() -> None:
             await user.wait_answer(tap, timeout_s=1)
 
 
-async def test_a_watcher_is_told_of_every_change() -> None:
-    async with outside() as out:
+async def test_a_watcher_is_told_of_every_change(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         with out.telegram.subscribe() as changes:
             user = out.started_user()
             await out.result("sendMessage", chat_id=user.user_id, text="?", reply_markup=BUTTONS)
@@ -69,8 +70,8 @@ async def test_a_watcher_is_told_of_every_change() -> None:
         assert seen == [MessageAdded, MessageAdded, TapMade, TapAnswered, MessageEdited]
 
 
-async def test_media_come_as_the_bot_api_writes_them() -> None:
-    async with outside() as out:
+async def test_media_come_as_the_bot_api_writes_them(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         user = out.telegram.user()
         user.send_sticker()
         user.send_voice()
@@ -81,8 +82,8 @@ async def test_media_come_as_the_bot_api_writes_them() -> None:
         assert content[2]["document"]["file_name"] == "a.txt"
 
 
-async def test_who_comes_twice_is_the_same_person() -> None:
-    async with outside() as out:
+async def test_who_comes_twice_is_the_same_person(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         one, other = out.telegram.user(), out.telegram.user(first_name="Борис")
         assert out.telegram.user(one.user_id) is one
         assert out.telegram.users == (one, other)

@@ -6,13 +6,12 @@ import httpx
 import msgspec
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.sandbox.in_process import HOOK, SECRET, Outside, outside
 from trt.sandbox.http import ConnectionCut, Reply
 from trt.sandbox.telegram_rates import NO_LIMITS
 from trt.sandbox.wire_log import Direction
-
-pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 BAD = Reply(status=500, body=b"")
 
@@ -35,8 +34,8 @@ async def slow() -> Reply:
     return Reply(status=204, body=b"")
 
 
-async def test_an_update_is_posted_with_the_secret() -> None:
-    async with outside() as out:
+async def test_an_update_is_posted_with_the_secret(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         await out.set_webhook()
         update_id = out.telegram.user(first_name="Борис").send("/start@bot да")
         await trio.sleep(1)
@@ -52,8 +51,8 @@ async def test_an_update_is_posted_with_the_secret() -> None:
         assert not out.telegram.pending
 
 
-async def test_failures_are_retried_with_growing_pauses() -> None:
-    async with outside() as out:
+async def test_failures_are_retried_with_growing_pauses(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         await out.set_webhook()
         out.bot.answers += [BAD] * 8
         update_id = out.telegram.user().send("x")
@@ -65,8 +64,8 @@ async def test_failures_are_retried_with_growing_pauses() -> None:
         assert out.telegram.update(update_id).attempts == [500] * 8 + [200]
 
 
-async def test_no_answer_within_a_minute_is_a_failure() -> None:
-    async with outside() as out:
+async def test_no_answer_within_a_minute_is_a_failure(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         await out.set_webhook()
         out.bot.answers += [hang, cut, Reply(status=201, body=b"")]
         update_id = out.telegram.user().send("x")
@@ -81,8 +80,8 @@ async def test_no_answer_within_a_minute_is_a_failure() -> None:
         assert out.wire.entries[-2].direction is Direction.TO_BOT
 
 
-async def test_retry_after_of_the_bot_is_honoured() -> None:
-    async with outside() as out:
+async def test_retry_after_of_the_bot_is_honoured(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         await out.set_webhook()
         out.bot.answers += [
             Reply(status=503, body=b"", headers=(("retry-after", "7"),)),
@@ -93,8 +92,8 @@ async def test_retry_after_of_the_bot_is_honoured() -> None:
         assert [at - out.bot.at[0] for at in out.bot.at] == pytest.approx([0, 7, 3_607])
 
 
-async def test_one_queue_is_in_order_and_delays_no_other() -> None:
-    async with outside() as out:
+async def test_one_queue_is_in_order_and_delays_no_other(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         await out.set_webhook()
         anna, boris = out.telegram.user(), out.telegram.user()
         out.bot.answers += [slow]
@@ -107,8 +106,8 @@ async def test_one_queue_is_in_order_and_delays_no_other() -> None:
         assert ids(out) == [first, third, second]
 
 
-async def test_a_tap_overtakes_a_stuck_message() -> None:
-    async with outside() as out:
+async def test_a_tap_overtakes_a_stuck_message(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         user = out.started_user()
         button = {"inline_keyboard": [[{"text": "a", "callback_data": "a"}]]}
         await out.result("sendMessage", chat_id=user.user_id, text="x", reply_markup=button)
@@ -121,8 +120,8 @@ async def test_a_tap_overtakes_a_stuck_message() -> None:
         assert len(out.telegram.pending) == 1
 
 
-async def test_at_most_the_asked_connections_are_open() -> None:
-    async with outside() as out:
+async def test_at_most_the_asked_connections_are_open(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         await out.result("setWebhook", url=HOOK, max_connections=2)
         out.bot.answers += [slow] * 4
         for _ in range(4):
@@ -133,8 +132,8 @@ async def test_at_most_the_asked_connections_are_open() -> None:
         assert len(out.bot.requests) == 4
 
 
-async def test_what_expires_is_dropped() -> None:
-    async with outside() as out:
+async def test_what_expires_is_dropped(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         user = out.started_user()
         button = {"inline_keyboard": [[{"text": "a", "callback_data": "a"}]]}
         await out.result("sendMessage", chat_id=user.user_id, text="x", reply_markup=button)
@@ -156,8 +155,8 @@ async def test_what_expires_is_dropped() -> None:
         assert not out.telegram.pending
 
 
-async def test_redelivery_keeps_the_update_id() -> None:
-    async with outside() as out:
+async def test_redelivery_keeps_the_update_id(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         await out.set_webhook()
         user = out.telegram.user()
         first = user.send("x")
@@ -169,8 +168,8 @@ async def test_redelivery_keeps_the_update_id() -> None:
         assert second == first + 1
 
 
-async def test_a_new_webhook_gets_what_waits_at_once() -> None:
-    async with outside() as out:
+async def test_a_new_webhook_gets_what_waits_at_once(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         await out.result("setWebhook", url="https://nobody.test/x")
         out.telegram.user().send("x")
         await trio.sleep(40)
@@ -179,8 +178,8 @@ async def test_a_new_webhook_gets_what_waits_at_once() -> None:
         assert len(out.bot.requests) == 1
 
 
-async def test_only_asked_for_kinds_are_delivered() -> None:
-    async with outside() as out:
+async def test_only_asked_for_kinds_are_delivered(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         await out.result("setWebhook", url=HOOK, allowed_updates=["callback_query"])
         update_id = out.telegram.user().send("x")
         await trio.sleep(1)
@@ -188,8 +187,8 @@ async def test_only_asked_for_kinds_are_delivered() -> None:
         assert out.telegram.update(update_id).dropped_at is not None
 
 
-async def test_polling_confirms_by_offset() -> None:
-    async with outside(limits=NO_LIMITS) as out:
+async def test_polling_confirms_by_offset(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock, limits=NO_LIMITS) as out:
         user = out.telegram.user()
         first, second = user.send("1"), user.send("2")
         got = await out.result("getUpdates", limit=1)
@@ -211,8 +210,8 @@ async def _send_later(out: Outside) -> None:
     out.telegram.user().send("3")
 
 
-async def test_only_one_way_to_get_updates_at_a_time() -> None:
-    async with outside() as out:
+async def test_only_one_way_to_get_updates_at_a_time(autojump_clock: MockClock) -> None:
+    async with outside(autojump_clock) as out:
         answers: list[httpx.Response] = []
 
         async def poll() -> None:

@@ -87,7 +87,7 @@ class Player:
         finally:
             with trio.CancelScope(shield=self.is_shielded):
                 if self.is_shielded:
-                    await trio.sleep(self.stop_s)
+                    await trio.sleep(self.stop_s)  # noqa: ASYNC102 - the bad manners under test
             self.is_up = False
             self.log.append(f"-{self.name}")
 

@@ -60,7 +60,7 @@ async def test_the_order_holds_when_a_child_is_interrupted_like_by_the_keyboard(
             players[1].crash(KeyboardInterrupt())
             await trio.sleep_forever()
 
-    with pytest.raises(BaseExceptionGroup) as caught:
+    with pytest.raises(BaseExceptionGroup) as caught:  # noqa: ASYNC401 - however deep
         await story()
     assert caught.value.subgroup(KeyboardInterrupt) is not None
     assert log == ["-b", "-c", "-d", "-a"]
@@ -156,7 +156,7 @@ async def test_an_error_in_a_cancelled_clean_up_stays_in_its_room() -> None:
 
     class Nursing:
         async def run(self, _: object) -> None:
-            async with trio.open_nursery() as nursery:
+            async with trio.open_nursery() as nursery:  # noqa: ASYNC112 - the group is tested
                 nursery.start_soon(fail_late)
 
     root = Supervisor("root", [Child("a", a), Child("n", Nursing(), start_timeout_s=1)])

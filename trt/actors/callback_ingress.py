@@ -5,7 +5,6 @@ from contextlib import suppress
 import trio
 from attrs import frozen
 
-from trt.actors.update_ingress import NotStored
 from trt.domain.ids import JobId, TaskId
 from trt.sources import Sources
 from trt.storage import jobs, kie_callbacks
@@ -22,7 +21,12 @@ class CallbackStored:
 
 
 @frozen
-class Store(Ask[CallbackStored | NotStored]):
+class CallbackNotStored:
+    """The database did not take it; KIE should call again, and polling goes on anyway."""
+
+
+@frozen
+class Store(Ask[CallbackStored | CallbackNotStored]):
     """Please commit that KIE called back: this task belongs to this job."""
 
     job_id: JobId
@@ -55,7 +59,7 @@ class CallbackIngress:
             try:
                 cid, is_new = await self._db.transact(self._store, order)
             except DatabaseUnavailable:
-                turn.reply(NotStored())
+                turn.reply(CallbackNotStored())
                 continue
             turn.reply(CallbackStored())
             self._events.emit(

@@ -77,14 +77,17 @@ class JobKeeper:
 
     async def _sweep(self) -> None:
         parts = self._parts
+        unfinished = await parts.db.transact(jobs.unfinished, shard=parts.clerk.shard)
+        # A job in delivery waits for the delivery and needs no actor.
+        ours = {job.job_id: None for job in unfinished if job.state is not JobState.DELIVERING}
         try:
-            for job in await parts.db.transact(jobs.unfinished, shard=parts.clerk.shard):
-                if job.state is not JobState.DELIVERING:  # that one waits for the delivery
-                    parts.jobs.ensure(job.job_id)
+            for job_id in ours:
+                parts.jobs.ensure(job_id)
         except DirectoryFull:
             return  # the rest gets its actors when others have ended
         for job_id, _ in await parts.db.transact(kie_callbacks.waiting):
-            self._wake(job_id)
+            if job_id in ours:
+                self._wake(job_id)
 
     async def _end(self, job_id: JobId) -> None:
         parts = self._parts

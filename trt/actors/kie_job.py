@@ -86,6 +86,7 @@ class KIEJobActor:
                 case JobState.RUNNING:
                     job = await self._watch(ctx, turns, job)
                 case JobState.DELIVERING | JobState.DELIVERED | JobState.FAILED:
+                    await _forget(turns)
                     return
                 case JobState.SUBMITTING:
                     raise AssertionError("submitting is left before this loop sees it")
@@ -251,6 +252,13 @@ class KIEJobActor:
 
     def _left_s(self, until: datetime) -> float:
         return (until - self._parts.sources.now()).total_seconds()
+
+
+async def _forget(turns: Turns) -> None:
+    """Take the wake-ups that came too late, or they would be dead letters."""
+    with trio.move_on_after(0):
+        async for _ in turns:
+            pass
 
 
 async def _wake_up(ctx: Context[CallbackArrived], turns: Turns, seconds: float) -> bool:

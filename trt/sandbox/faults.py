@@ -46,7 +46,14 @@ class ServerError:
 
 @frozen
 class Slow:
-    """The call is executed, but only after this time."""
+    """The call is executed, but only after this time; in process a caller who gives up stops it."""
+
+    seconds: float
+
+
+@frozen
+class SlowAnswer:
+    """The call is executed at once, but its answer takes this time; who gives up is too late."""
 
     seconds: float
 
@@ -61,7 +68,7 @@ class CutAfter:
     """The call was executed, then the connection was lost before the answer."""
 
 
-Fault = TooMany | ServerError | Slow | CutBefore | CutAfter
+Fault = TooMany | ServerError | Slow | SlowAnswer | CutBefore | CutAfter
 
 
 @define
@@ -132,6 +139,10 @@ class Faults:
             case Slow(seconds):
                 await trio.sleep(seconds)
                 return await execute()
+            case SlowAnswer(seconds):
+                reply = await execute()
+                await trio.sleep(seconds)
+                return reply
             case None:
                 return await execute()
             case _:

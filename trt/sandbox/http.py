@@ -93,7 +93,7 @@ def asgi(handle: Callable[[Request], Awaitable[Reply]]) -> ASGIApp:
             reply = await handle(request)
         except ConnectionCut:
             # An announced byte that never comes makes every HTTP server close the socket.
-            await _start(send, 200, "application/json", 1, ())
+            await _start(send, 200, "application/json", 1, ())  # noqa: ASYNC120 - cut either way
             raise
         await _start(send, reply.status, reply.content_type, len(reply.body), reply.headers)
         await send({"type": "http.response.body", "body": reply.body, "more_body": False})

@@ -66,7 +66,7 @@ class EventStream(ResponseBody):
         exc_value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        await self._stack.__aexit__(exc_type, exc_value, tb)
+        await self._stack.__aexit__(exc_type, exc_value, tb)  # noqa: ASYNC102 - it cancels first
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._take

@@ -79,7 +79,9 @@ class FakeTelegram:
         self.after_call: CallHook | None = None
         """Awaited after a call was executed, before its answer goes out."""
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def run(  # noqa: ASYNC128 - the deliverer reports its readiness
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
         """Deliver updates to the webhook until cancelled."""
         await self._world.deliverer.run(task_status=task_status)
 
@@ -186,7 +188,7 @@ class FakeTelegram:
             return await self._execute(call)
         finally:
             if self.after_call is not None:
-                await self.after_call(call)
+                await self.after_call(call)  # noqa: ASYNC102 - a cancelled call tells nobody
 
     async def _execute(self, call: Call) -> Reply:
         checked = read_arguments(call.name, call.arguments, is_strict=self._is_strict)

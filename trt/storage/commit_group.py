@@ -56,7 +56,7 @@ def _run_in_savepoint(connection: sqlite3.Connection, request: Request[Any]) -> 
     connection.execute("SAVEPOINT work")
     try:
         request.results.append(request.work(SQLiteTransaction(connection)))
-    except BaseException as error:  # noqa: BLE001 - it belongs to the caller, not to this thread
+    except BaseException as error:  # noqa: ASYNC103, BLE001 - the caller's, not this thread's
         request.error = error
     if not connection.in_transaction:
         raise DatabaseUnavailable("the transaction was dropped") from request.error

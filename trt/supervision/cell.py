@@ -252,7 +252,8 @@ class Cell:
             async with trio.open_nursery() as nursery:
                 with self.stop.interrupts() as waiting:
                     cell.begin()
-                    nursery.start_soon(cell.live, waiting.cancel)
+                    # A scope that was left may still be cancelled: it does nothing then.
+                    nursery.start_soon(cell.live, waiting.cancel)  # noqa: ASYNC111
                     try:
                         await until()
                     except Exception as error:  # noqa: BLE001 - raised again after the stop

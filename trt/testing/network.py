@@ -39,4 +39,6 @@ class InProcessListener:
         try:
             await ctx.wait_stopping()
         finally:
-            del self._network.apps[self._host]
+            # Another instance may have taken the host over meanwhile, as in a rolling deploy.
+            if self._network.apps.get(self._host) is self._app:
+                del self._network.apps[self._host]

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import trio
-from attrs import define, field
+from attrs import define, field, frozen
 
 from trt.actors.lock_keeper import LeaseTerms
 from trt.actors.parts import Limits
@@ -17,17 +17,19 @@ from trt.domain.ids import Cid, UserId
 from trt.domain.ledger import Balance
 from trt.sandbox.kie_script import KIEOptions
 from trt.sandbox.kie_server import FakeKIE
+from trt.sandbox.telegram_chat import Tap, TapMade
 from trt.sandbox.telegram_rates import REAL_LIMITS
 from trt.sandbox.telegram_rates import Limits as TelegramLimits
 from trt.sandbox.telegram_server import FakeTelegram
 from trt.storage import app_events, ledger
 from trt.storage.app_events import AppEvent
-from trt.storage.database import Database
+from trt.storage.database import Database, Row
 from trt.storage.migrate import migrate
 from trt.storage.sqlite import InlineSQLiteDatabase
 from trt.storage.sqlite_connection import connect
 from trt.telemetry.events import Event, EventName
 from trt.testing.network import InProcessListener, InProcessNetwork
+from trt.testing.trouble import Trouble, TroubledDatabase
 from trt.testing.virtual_time import VirtualSources
 
 BOT_HOST = "bot.test"
@@ -43,6 +45,32 @@ ENVIRONMENT: Mapping[str, str] = {
     "WELCOME_BALANCE_RUB": "100",
     "USD_TO_RUB": "78.0",
 }
+
+
+ANSWER_S_MAX = 1.0
+"""The promise: no spinner turns longer than this once Telegram has delivered the tap."""
+
+
+@frozen(kw_only=True, eq=False)
+class Instance:
+    """One running process of the service."""
+
+    app: App
+    trouble: Trouble
+    """What befalls its transactions."""
+    lease_trouble: Trouble
+    """What befalls its looks at the lease, and its heartbeat."""
+    ended: trio.Event
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it holds the lease."""
+        return self.app.vitals().lock.state == "ACTIVE"
+
+    async def stop(self) -> None:
+        """Stop it in order, as SIGTERM does, and wait for its end."""
+        self.app.stop()
+        await self.ended.wait()
 
 
 @define
@@ -61,22 +89,27 @@ class World:
     nursery: trio.Nursery
     events: list[Event] = field(factory=list)
     """Every event of every app that ran in this world."""
-    apps: list[App] = field(factory=list)
-    _ended: dict[App, trio.Event] = field(factory=dict)
+    instances: list[Instance] = field(factory=list)
+    taps: list[Tap] = field(factory=list)
+    """Every press of a button, oldest first."""
 
     @property
-    def app(self) -> App:
-        """The app that was started last."""
-        return self.apps[-1]
+    def bot(self) -> Instance:
+        """The instance that was started last."""
+        return self.instances[-1]
 
-    async def start_app(self, host: str = BOT_HOST) -> App:
-        """Start another instance of the service; returns when it is ready."""
+    async def start(self, host: str = BOT_HOST) -> Instance:
+        """Start another instance of the service on the same database; returns when it is ready.
+
+        It answers at `host` from now on, as after the switch of a rolling deploy.
+        """
+        trouble, lease_trouble = Trouble(), Trouble()
         app = build_app(
             self.config,
             Surroundings(
                 sources=self.sources,
-                db=self.db,
-                lease_db=self.db,
+                db=TroubledDatabase(self.db, trouble),
+                lease_db=TroubledDatabase(self.db, lease_trouble),
                 http=self.http,
                 listener=lambda site: InProcessListener(self.network, host, site),
                 taps=(self.events.append,),
@@ -84,22 +117,19 @@ class World:
                 lease_terms=self.lease_terms,
             ),
         )
-        self.apps.append(app)
-        ended = self._ended[app] = trio.Event()
+        instance = Instance(
+            app=app, trouble=trouble, lease_trouble=lease_trouble, ended=trio.Event()
+        )
+        self.instances.append(instance)
 
         async def run(task_status: trio.TaskStatus[None]) -> None:
             try:
                 await app.run(task_status=task_status)
             finally:
-                ended.set()
+                instance.ended.set()
 
         await self.nursery.start(run)
-        return app
-
-    async def stop_app(self) -> None:
-        """Stop the last app in order, as SIGTERM does, and wait for its end."""
-        self.app.stop()
-        await self._ended[self.app].wait()
+        return instance
 
     async def post(self, body: bytes, **headers: str) -> httpx.Response:
         """Post to the webhook with the right secrets, unless `headers` say otherwise."""
@@ -131,10 +161,36 @@ class World:
         """Return the stored story of one correlation id."""
         return await self.db.transact(app_events.of_cid, cid)
 
+    async def watch_taps(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Note every press of a button, until cancelled."""
+        with self.telegram.subscribe() as changes:
+            task_status.started()
+            async for change in changes:
+                if isinstance(change, TapMade):
+                    self.taps.append(change.tap)
+
+    async def rows(self, sql: str, **parameters: object) -> list[Row]:
+        """Return what a SELECT finds."""
+        return list(await self.db.transact(lambda tx: tx.execute(sql, parameters)))
+
     async def check_books(self) -> None:
         """Recompute every balance from the transfers."""
         audit = await self.db.transact(ledger.audit)
         assert audit.is_balanced, audit.problems
+
+    def check_taps(self) -> None:
+        """Assert that each tap was answered within its second, counted from its delivery."""
+        now_s, now = trio.current_time(), self.sources.now()
+        for tap in self.taps:
+            delivered_at = self.telegram.update(tap.update_id).delivered_at
+            if delivered_at is None:
+                continue  # we never said that we had it: Telegram still keeps it, or let it go
+            delivered_s = now_s - (now - delivered_at).total_seconds()
+            answer = self.telegram.user(tap.user_id).answer(tap)
+            late_s = (now_s if answer is None else tap.tapped_at + answer.after_s) - delivered_s
+            assert late_s <= ANSWER_S_MAX + 1e-3, f"{tap} was delivered, and spun for {late_s} s"
 
 
 @asynccontextmanager
@@ -146,8 +202,13 @@ async def world(
     telegram_limits: TelegramLimits = REAL_LIMITS,
     limits: Limits | None = None,
     lease_terms: LeaseTerms | None = None,
+    checks_taps: bool = True,
 ) -> AsyncIterator[World]:
-    """Open a world with one running instance of the service; the books are checked at the end."""
+    """Open a world with one running instance of the service.
+
+    At the end the books must balance, every delivered tap must have been answered in time (unless
+    `checks_taps` is False: a story in which Telegram itself is slow), and all must stop in order.
+    """
     config = read_config({**ENVIRONMENT, **(environment or {})})
     assert not isinstance(config, ConfigProblems), config
     sources, network = VirtualSources(seed), InProcessNetwork()
@@ -173,10 +234,15 @@ async def world(
             lease_terms=lease_terms or LeaseTerms(),
             nursery=nursery,
         )
-        await made.start_app()
+        await nursery.start(made.watch_taps)
+        await made.start()
         yield made
         await made.check_books()
-        await made.stop_app()
-        assert not made.app.tree.unstopped, made.app.tree.unstopped
+        if checks_taps:
+            made.check_taps()
+        for instance in reversed(made.instances):
+            await instance.stop()
+            assert not instance.app.tree.unstopped, instance.app.tree.unstopped
         nursery.cancel_scope.cancel()
     connection.close()
+
