@@ -3,12 +3,12 @@
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 import trio
 from attrs import field, frozen
 
-from trt.actors.callback_ingress import Store
 from trt.actors.door import Door
 from trt.actors.event_log import EventLog, EventTap
 from trt.actors.handling import Shop
@@ -19,7 +19,6 @@ from trt.actors.parts import CallbackChannel, Limits, Mailboxes, Parts
 from trt.actors.reception import Reception
 from trt.actors.tree import tree
 from trt.actors.tree_events import tell
-from trt.actors.update_ingress import Accept
 from trt.actors.webhook_keeper import WebhookAddress
 from trt.assets import asset
 from trt.catalog.copy_loader import load_copies
@@ -35,9 +34,8 @@ from trt.sources import Sources
 from trt.storage.database import Database
 from trt.storage.migrate import migrate
 from trt.storage.sqlite import open_sqlite
-from trt.supervision import Actor, Mailbox, Tree
+from trt.supervision import Actor, Tree
 from trt.telegram.client import TelegramClient
-from trt.telemetry.events import Event
 from trt.telemetry.stream import EventStream, Tap
 from trt.web.callbacks import Callbacks
 from trt.web.health import Vitals
@@ -74,7 +72,6 @@ class App:
 
     parts: Parts
     tree: Tree
-    vitals: Callable[[], Vitals]
 
     async def run(  # noqa: ASYNC128 - the tree reports its readiness
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -86,6 +83,18 @@ class App:
         """Ask for an ordered stop: no new posts, finish what is in hand, release the lease."""
         self.tree.request_stop()
 
+    def vitals(self) -> Vitals:
+        """Read what /health is made of."""
+        return Vitals(
+            now=self.parts.sources.now(),
+            now_s=trio.current_time(),
+            tree=self.tree.snapshot(),
+            channels=(self.parts.ingress.statistics(),),
+            lock=self.parts.lock_view,
+            totals=self.parts.metrics.totals,
+            is_draining=not self.parts.door.is_open,
+        )
+
 
 def build_app(config: Config, on: Surroundings) -> App:
     """Put the service together.
@@ -93,75 +102,35 @@ def build_app(config: Config, on: Surroundings) -> App:
     Raises:
         RegistryBroken: A model's data is wrong.
     """
-    event_box, metrics_box = Mailbox[Event]("event_log", 8192), Mailbox[Event]("metrics", 8192)
-    taps: tuple[Tap, ...] = (EventTap(event_box.ref), MetricsTap(metrics_box.ref), *on.taps)
-    events = EventStream(on.sources, taps)
-    ingress_box = Mailbox[Accept]("update_ingress", on.limits.ingress_mailbox)
-    ingress = IngressChannel(on.limits.ingress_channel)
-    wake_ups = trio.open_memory_channel[JobId](256)
-    reception = Reception(bot_id=BotId(config.bot_id), shard=SHARD, sources=on.sources)
-    door, lock_view, metrics = Door(), LockView(), MetricsActor()
-    callback_box = Mailbox[Store]("callback_ingress", 128)
-    is_webhook = config.bot_mode is BotMode.WEBHOOK
-    running: list[Tree] = []
+    parts = _parts(config, on)
+    made: list[App] = []
+    listener = on.listener(_site(config, parts, lambda: made[0].vitals()))
+    root = tree(parts, listener)
+    made.append(App(parts=parts, tree=Tree(root, on_event=partial(tell, parts.events))))
+    return made[0]
 
-    def vitals() -> Vitals:
-        return Vitals(
-            now=on.sources.now(),
-            now_s=trio.current_time(),
-            tree=running[0].snapshot(),
-            channels=(ingress.statistics(),),
-            lock=lock_view,
-            totals=metrics.totals,
-            is_draining=not door.is_open,
-        )
 
-    webhook = Webhook(
-        secret_path=config.webhook_secret_path,
-        secret_token=config.webhook_secret_token,
-        door=door,
-        ingress=ingress_box.ref,
-        receive=reception.receive,
-        events=events,
-        accept_within_s=on.limits.accept_within_s,
-    )
-    callbacks = Callbacks(
-        prefix=f"/{config.kie_callback_path}/",
-        signing_key=config.kie_callback_token,
-        hmac_key=config.kie_hmac_key,
-        door=door,
-        ingress=callback_box.ref,
-        events=events,
-    )
-    application = site(
-        webhook=webhook if is_webhook else None,
-        callbacks=callbacks,
-        vitals=vitals,
-        metrics=metrics.render,
-    )
-    parts = Parts(
+def _parts(config: Config, on: Surroundings) -> Parts:
+    boxes = Mailboxes.within(on.limits)
+    taps: tuple[Tap, ...] = (EventTap(boxes.event_log.ref), MetricsTap(boxes.metrics.ref), *on.taps)
+    return Parts(
         db=on.db,
         lease_db=on.lease_db,
         sources=on.sources,
-        events=events,
+        events=EventStream(on.sources, taps),
         telegram=TelegramClient(on.http, config.telegram_api_base, config.bot_token.reveal()),
         kie=KIEClient(
             on.http, config.kie_api_base, config.kie_api_key.reveal(), config.kie_result_hosts
         ),
         shop=load_shop(config),
-        reception=reception,
-        ingress=ingress,
-        callbacks=CallbackChannel(send=wake_ups[0], receive=wake_ups[1]),
-        mailboxes=Mailboxes(
-            event_log=event_box,
-            metrics=metrics_box,
-            update_ingress=ingress_box,
-            callback_ingress=callback_box,
-        ),
+        reception=Reception(bot_id=BotId(config.bot_id), shard=SHARD, sources=on.sources),
+        ingress=IngressChannel(on.limits.ingress_channel),
+        callbacks=CallbackChannel.open(),
+        mailboxes=boxes,
         event_log=EventLog(on.db, on.sources),
-        metrics=metrics,
-        door=door,
-        lock_view=lock_view,
+        metrics=MetricsActor(),
+        door=Door(),
+        lock_view=LockView(),
         lease_terms=on.lease_terms,
         limits=on.limits,
         holder=on.sources.token(16),
@@ -169,11 +138,34 @@ def build_app(config: Config, on: Surroundings) -> App:
         submit_grace_s=config.submit_grace_s,
         refuses_when_passive=config.passive_mode is PassiveMode.REJECT,
         callback_url=lambda job_id: callback_url(config, job_id),
-        webhook=_webhook_address(config) if is_webhook else None,
-        listener=on.listener(application),
+        webhook=_webhook_address(config) if config.bot_mode is BotMode.WEBHOOK else None,
     )
-    running.append(Tree(tree(parts), on_event=lambda event: tell(events, event)))
-    return App(parts=parts, tree=running[0], vitals=vitals)
+
+
+def _site(config: Config, parts: Parts, vitals: Callable[[], Vitals]) -> ASGIApp:
+    webhook = Webhook(
+        secret_path=config.webhook_secret_path,
+        secret_token=config.webhook_secret_token,
+        door=parts.door,
+        ingress=parts.mailboxes.update_ingress.ref,
+        receive=parts.reception.receive,
+        events=parts.events,
+        accept_within_s=parts.limits.accept_within_s,
+    )
+    callbacks = Callbacks(
+        prefix=f"/{config.kie_callback_path}/",
+        signing_key=config.kie_callback_token,
+        hmac_key=config.kie_hmac_key,
+        door=parts.door,
+        ingress=parts.mailboxes.callback_ingress.ref,
+        events=parts.events,
+    )
+    return site(
+        webhook=webhook if config.bot_mode is BotMode.WEBHOOK else None,
+        callbacks=callbacks,
+        vitals=vitals,
+        metrics=parts.metrics.render,
+    )
 
 
 def callback_url(config: Config, job_id: JobId) -> str | None:

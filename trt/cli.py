@@ -5,12 +5,15 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import trio
 
-from trt.app import RegistryBroken, load_shop
+from trt.app import RegistryBroken
 from trt.assets import asset
-from trt.config import Config, ConfigProblems, read_config
+from trt.catalog.loader import load_catalogue
+from trt.catalog.problems import RegistryProblems
+from trt.config import ConfigProblems, read_config, read_database_path, read_tariff
 from trt.dev import DevPorts, dev_config, run_dev, temporary_folder
 from trt.service import run_service
 from trt.sources import SystemSources
@@ -18,6 +21,8 @@ from trt.storage.errors import DatabaseUnavailable, DatabaseUnopenable, Migratio
 from trt.storage.migrate import migrate
 from trt.telemetry.log import configure
 from trt.web.listener import CannotBind
+
+T = TypeVar("T")
 
 EXIT_OK = 0
 EXIT_USAGE = 2
@@ -86,21 +91,23 @@ def _dev(chosen: argparse.Namespace, environment: Environment) -> int:
 
 
 def _migrate(_: argparse.Namespace, environment: Environment) -> int:
-    config = _usable(read_config(environment))
-    done = migrate(config.database_path, asset("migrations") / "sqlite", now=SystemSources().now())
+    path = _usable(read_database_path(environment))
+    done = migrate(path, asset("migrations") / "sqlite", now=SystemSources().now())
     sys.stdout.write("".join(f"applied {name}\n" for name in done) or "nothing to do\n")
     return EXIT_OK
 
 
 def _check_registry(_: argparse.Namespace, environment: Environment) -> int:
-    shop = load_shop(_usable(read_config(environment)))
-    for card in shop.catalogue.models.values():
+    catalogue = load_catalogue(asset("registry"), _usable(read_tariff(environment)))
+    if isinstance(catalogue, RegistryProblems):
+        raise Trouble(str(catalogue))
+    for card in catalogue.models.values():
         prices = ", ".join(f"{row.price_kopecks / 100:.2f}" for row in card.prices)
         sys.stdout.write(f"{card.model_id}: {len(card.params)} parameters, RUB {prices}\n")
     return EXIT_OK
 
 
-def _usable(config: Config | ConfigProblems) -> Config:
+def _usable(config: T | ConfigProblems) -> T:
     if isinstance(config, ConfigProblems):
         raise Trouble(f"The configuration is not usable:\n{config}")
     return config

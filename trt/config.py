@@ -10,6 +10,7 @@ from pathlib import Path
 from attrs import frozen
 from typing_extensions import override
 
+from trt.catalog.pricing import Tariff
 from trt.config_values import (
     Reader,
     address,
@@ -109,6 +110,28 @@ class ConfigProblems:
         return "\n".join(f"- {problem}" for problem in self.problems)
 
 
+def read_database_path(environment: Mapping[str, str]) -> Path | ConfigProblems:
+    """Read which file is the database: all that a migration has to know.
+
+    Args:
+        environment: Variable names and values, as `os.environ` has them.
+    """
+    reader = Reader(environment)
+    path = _database_path(reader)
+    return ConfigProblems(tuple(reader.problems)) if reader.problems else path
+
+
+def read_tariff(environment: Mapping[str, str]) -> Tariff | ConfigProblems:
+    """Read what turns the vendor's prices into ours: all that a look at the registry has to know.
+
+    Args:
+        environment: Variable names and values, as `os.environ` has them.
+    """
+    reader = Reader(environment)
+    tariff = Tariff(usd_to_rub=_usd_to_rub(reader), multiplier=_price_multiplier(reader))
+    return ConfigProblems(tuple(reader.problems)) if reader.problems else tariff
+
+
 def read_config(environment: Mapping[str, str]) -> Config | ConfigProblems:
     """Read a configuration.
 
@@ -155,10 +178,8 @@ def read_config(environment: Mapping[str, str]) -> Config | ConfigProblems:
         ),
         database_path=_database_path(reader),
         welcome_balance_kopecks=reader.optional("WELCOME_BALANCE_RUB", 0, rubles),
-        usd_to_rub=reader.required(
-            "USD_TO_RUB", rate, mend="rubles per dollar that prices are computed with, e.g. 78.0"
-        ),
-        price_multiplier=reader.optional("PRICE_MULTIPLIER", Decimal("2.0"), rate),
+        usd_to_rub=_usd_to_rub(reader),
+        price_multiplier=_price_multiplier(reader),
         log_level=reader.optional("LOG_LEVEL", "INFO", log_level),
         active_jobs_max=reader.optional("ACTIVE_JOBS_MAX", 3, whole(1, 100)),
         submit_grace_s=reader.optional("SUBMIT_GRACE_S", 180.0, seconds(1, 3600)),
@@ -183,3 +204,12 @@ class _Derived:
 def _database_path(reader: Reader) -> Path:
     folder = reader.optional("DATA_DIR", Path(), Path)
     return reader.optional("DATABASE_URL", folder / "trt.sqlite3", sqlite_url)
+
+
+def _usd_to_rub(reader: Reader) -> Decimal:
+    mend = "rubles per dollar that prices are computed with, e.g. 78.0"
+    return reader.required("USD_TO_RUB", rate, mend=mend)
+
+
+def _price_multiplier(reader: Reader) -> Decimal:
+    return reader.optional("PRICE_MULTIPLIER", Decimal("2.0"), rate)

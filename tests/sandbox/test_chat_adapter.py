@@ -1,6 +1,5 @@
 """The page on top of the pretended Telegram: the same chat, seen by both."""
 
-
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """The event stream: everything that changes is told, and nothing that does not."""
 
-
-
 import json
 from typing import Any
 

@@ -32,7 +32,11 @@ def test_a_video_is_ordered_in_english(seed: int) -> None:
         bob = w.telegram.user(first_name="Bob", language_code="en")
         bob.send("/start")
         await bob.wait_message("Bob")
-        for button in ("cat:video", "model:kling-2.6/text-to-video", "make:kling-2.6/text-to-video"):
+        for button in (
+            "cat:video",
+            "model:kling-2.6/text-to-video",
+            "make:kling-2.6/text-to-video",
+        ):
             await kit.pressed(bob, button)
             await w.settled(2)
         bob.send("a boat on a lake")

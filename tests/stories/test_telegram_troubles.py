@@ -57,7 +57,9 @@ def test_messages_of_one_chat_keep_their_order_through_errors(seed: int) -> None
         anna.send("/balance")
         await w.settled(120)
         texts = [message.text for message in anna.messages if message.is_from_bot]
-        assert [word in text for word, text in zip(("Анна", "Как это", "Баланс"), texts, strict=True)]
+        assert [
+            word in text for word, text in zip(("Анна", "Как это", "Баланс"), texts, strict=True)
+        ]
         assert [w for w in ("Анна", "Как это работает", "Баланс: 100") if w in "".join(texts)] == [
             "Анна",
             "Как это работает",
@@ -184,6 +186,8 @@ def test_an_answer_to_a_tap_that_hangs_is_the_networks_fault_and_delays_no_scree
         menu = await anna.wait_message("Что создаём?")
         w.telegram.faults.add("answerCallbackQuery", SlowAnswer(20.0))
         anna.tap("cat:image")
-        await anna.wait_message(lambda one: one is menu and one.button("model:z-image") is not None, 2)
+        await anna.wait_message(
+            lambda one: one is menu and one.button("model:z-image") is not None, 2
+        )
 
     kit.tell(story, seed)

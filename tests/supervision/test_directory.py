@@ -310,7 +310,7 @@ async def test_one_run_per_key_even_when_many_senders_race() -> None:
 
 def test_bounds_are_checked_where_they_are_said() -> None:
     def make(_: int) -> Any:
-        raise NotImplementedError
+        raise AssertionError
 
     with pytest.raises(AssertionError):
         Directory("d", make, mailbox_capacity=1, live_max=0)

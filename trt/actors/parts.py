@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import trio
-from attrs import field, frozen
+from attrs import frozen
 
 from trt.actors.callback_ingress import Store
 from trt.actors.door import Door
@@ -19,7 +19,7 @@ from trt.domain.ids import JobId
 from trt.kie.client import KIEClient
 from trt.sources import Sources
 from trt.storage.database import Database
-from trt.supervision import Actor, Mailbox
+from trt.supervision import Mailbox
 from trt.telegram.client import TelegramClient
 from trt.telemetry.events import Event
 from trt.telemetry.stream import EventStream
@@ -27,6 +27,8 @@ from trt.telemetry.stream import EventStream
 INGRESS_CHANNEL_MAX = 256
 INGRESS_MAILBOX_MAX = 256
 CALLBACK_CHANNEL_MAX = 256
+CALLBACK_MAILBOX_MAX = 128
+EVENTS_MAX = 8192
 
 
 @frozen(kw_only=True)
@@ -55,15 +57,31 @@ class CallbackChannel:
     send: "trio.MemorySendChannel[JobId]"
     receive: "trio.MemoryReceiveChannel[JobId]"
 
+    @classmethod
+    def open(cls) -> "CallbackChannel":
+        """Make the channel of one service."""
+        send, receive = trio.open_memory_channel[JobId](CALLBACK_CHANNEL_MAX)
+        return cls(send=send, receive=receive)
+
 
 @frozen(kw_only=True)
 class Mailboxes:
     """The mailboxes that outlive every restart of their actors."""
 
-    event_log: Mailbox[Event] = field(factory=lambda: Mailbox("event_log", 8192))
-    metrics: Mailbox[Event] = field(factory=lambda: Mailbox("metrics", 8192))
+    event_log: Mailbox[Event]
+    metrics: Mailbox[Event]
     update_ingress: Mailbox[Accept]
-    callback_ingress: Mailbox[Store] = field(factory=lambda: Mailbox("callback_ingress", 128))
+    callback_ingress: Mailbox[Store]
+
+    @classmethod
+    def within(cls, limits: Limits) -> "Mailboxes":
+        """Make the mailboxes of one service."""
+        return cls(
+            event_log=Mailbox("event_log", EVENTS_MAX),
+            metrics=Mailbox("metrics", EVENTS_MAX),
+            update_ingress=Mailbox("update_ingress", limits.ingress_mailbox),
+            callback_ingress=Mailbox("callback_ingress", CALLBACK_MAILBOX_MAX),
+        )
 
 
 @frozen(kw_only=True)
@@ -94,5 +112,3 @@ class Parts:
     callback_url: Callable[[JobId], str | None]
     webhook: WebhookAddress | None
     """None with BOT_MODE=polling."""
-    listener: Actor[None]
-    """What serves HTTP; hypercorn, or nothing at all in a test without sockets."""

@@ -9,14 +9,19 @@ from trt.actors.parts import Parts
 from trt.actors.passive_responder import PassiveParts, PassiveResponder, rejecting
 from trt.actors.update_ingress import UpdateIngress
 from trt.storage.inbox import InboxRow
-from trt.supervision import Budget, Child, Strategy, Supervisor
+from trt.supervision import Actor, Budget, Child, Strategy, Supervisor
 
 ROOT_BUDGET = Budget(restarts=5, within_s=60.0)
 """A root actor that crashes more often than that will not be mended by another restart."""
 
 
-def tree(parts: Parts) -> Supervisor:
-    """Return the whole service as one supervisor."""
+def tree(parts: Parts, listener: Actor[None]) -> Supervisor:
+    """Return the whole service as one supervisor.
+
+    Args:
+        parts: What the actors are made of.
+        listener: What serves HTTP: hypercorn, or a test's network without sockets.
+    """
     boxes = parts.mailboxes
     ingress = UpdateIngress(parts.db, parts.ingress, parts.events)
     callbacks = CallbackIngress(parts.db, parts.callbacks.send, parts.sources, parts.events)
@@ -28,7 +33,7 @@ def tree(parts: Parts) -> Supervisor:
         children=[
             Child("event_log", parts.event_log, mailbox=boxes.event_log, grace_s=2.0),
             Child("metrics", parts.metrics, mailbox=boxes.metrics, grace_s=1.0),
-            Child("listener", parts.listener, grace_s=2.0),
+            Child("listener", listener, grace_s=2.0),
             Child("update_ingress", ingress, mailbox=boxes.update_ingress, grace_s=3.0),
             Child("callback_ingress", callbacks, mailbox=boxes.callback_ingress, grace_s=3.0),
             Child("lock_keeper", LockKeeper(lock_parts(parts)), grace_s=parts.limits.drain_s),

@@ -139,9 +139,7 @@ class Load:
                 return ANSWER_WITHIN_S
             connection = self._idle.popleft()
             connection.due_s = due_s
-            connection.link.sendall(
-                self._posts.request(self._order.number_first + self._sent)
-            )
+            connection.link.sendall(self._posts.request(self._order.number_first + self._sent))
             self._sent += 1
 
     def _due_s(self, now_s: float) -> float | None:

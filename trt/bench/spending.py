@@ -1,102 +1,142 @@
-"""What CPU time is spent on, by part of the service: samples weighted by each thread's CPU clock."""
+"""What CPU time is spent on, by part of the service: cProfile's figures, charged up the calls."""
 
-import sys
-import threading
+import cProfile
+import pstats
 import time
 from collections import Counter
-from collections.abc import Mapping
-from types import FrameType
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 
-INTERVAL_S = 0.002
-OTHER = "everything else"
+from attrs import field, frozen
+
+WEB = "web: hypercorn, routes"
+INGRESS = "ingress: read, commit, hand on"
+HANDLING = "handling: dispatch, dialog, its SQL"
+DELIVERY = "delivery: outbox, client, httpx"
+TELEMETRY = "telemetry: events, log, metrics"
+STORAGE = "storage: queue, savepoints, commits"
+RUNTIME = "runtime: actors, trio"
+OTHER = "anything else"
 
 PARTS: Mapping[str, str] = {
-    "hypercorn": "web: hypercorn and the routes",
-    "quart": "web: hypercorn and the routes",
-    "trt.web": "web: hypercorn and the routes",
-    "trt.actors.door": "web: hypercorn and the routes",
-    "trt.actors.reception": "ingress: read, commit, hand on",
-    "trt.actors.update_ingress": "ingress: read, commit, hand on",
-    "trt.actors.ingress_channel": "ingress: read, commit, hand on",
-    "trt.storage.inbox:store": "ingress: read, commit, hand on",
-    "trt.actors": "handling: dispatch, dialog, its SQL",
-    "trt.domain": "handling: dispatch, dialog, its SQL",
-    "trt.actors.delivery": "delivery: outbox, client, httpx",
-    "trt.actors.delivery_lane": "delivery: outbox, client, httpx",
-    "trt.actors.pace": "delivery: outbox, client, httpx",
-    "trt.actors.sending": "delivery: outbox, client, httpx",
-    "trt.storage.outbox:claim": "delivery: outbox, client, httpx",
-    "trt.storage.outbox:mark": "delivery: outbox, client, httpx",
-    "trt.telegram.client": "delivery: outbox, client, httpx",
-    "httpx": "delivery: outbox, client, httpx",
-    "httpcore": "delivery: outbox, client, httpx",
-    "trt.telemetry": "telemetry: events, log, metrics",
-    "trt.actors.event_log": "telemetry: events, log, metrics",
-    "trt.actors.metrics": "telemetry: events, log, metrics",
-    "trt.storage.app_events": "telemetry: events, log, metrics",
-    "structlog": "telemetry: events, log, metrics",
-    "prometheus_client": "telemetry: events, log, metrics",
-    "trt.storage": "storage: transactions and commits",
-    "trt.supervision": "runtime: actors and trio",
-    "trio": "runtime: actors and trio",
+    "hypercorn": WEB,
+    "quart": WEB,
+    "trt.web": WEB,
+    "trt.actors.door": WEB,
+    "trt.actors.reception": INGRESS,
+    "trt.actors.update_ingress": INGRESS,
+    "trt.actors.ingress_channel": INGRESS,
+    "trt.storage.inbox.store": INGRESS,
+    "trt.actors": HANDLING,
+    "trt.domain": HANDLING,
+    "trt.actors.delivery": DELIVERY,
+    "trt.actors.delivery_lane": DELIVERY,
+    "trt.actors.pace": DELIVERY,
+    "trt.actors.sending": DELIVERY,
+    "trt.storage.outbox.claim": DELIVERY,
+    "trt.storage.outbox.mark": DELIVERY,
+    "trt.telegram.client": DELIVERY,
+    "httpx": DELIVERY,
+    "httpcore": DELIVERY,
+    "trt.telemetry": TELEMETRY,
+    "trt.actors.event_log": TELEMETRY,
+    "trt.actors.metrics": TELEMETRY,
+    "trt.storage.app_events": TELEMETRY,
+    "structlog": TELEMETRY,
+    "prometheus_client": TELEMETRY,
+    "trt.storage.sqlite": STORAGE,
+    "trt.storage.commit_group": STORAGE,
+    "trt.storage.fence": STORAGE,
+    "trt.storage.lease": STORAGE,
+    "trt.supervision": RUNTIME,
+    "trio": RUNTIME,
 }
-"""A sample belongs to the innermost frame that is listed, by the longest prefix that fits."""
+"""Whose time is whose, by the longest prefix. What is not listed, h11 or json or a table's SQL,
+works for its callers, and they are charged."""
 
-LENT = ("trt.storage.sqlite_connection", "trt.storage.multi_row", "trt.storage.timestamps")
-"""Code that works for whoever calls it; so do all libraries that are not listed."""
+ROUNDS_MAX = 40
+"""How far a charge may travel up the calls; recursion among the unlisted would never end."""
+
+Place = tuple[str, int, str]
+"""File, line and function, as cProfile names them."""
+Callers = Mapping[Place, tuple[int, int, float, float]]
+"""For each caller: calls, primitive calls, own time and whole time in this function."""
 
 
 class Spending:
-    """Samples all threads of this process while it is open.
-
-    Each sample charges what a thread has spent since the last one to the place where it is now, so
-    that waiting costs nothing and C code counts. Needs per-thread CPU clocks (Linux, BSD).
-    """
+    """A profile of one thread, in CPU time of that thread, so that waiting costs nothing."""
 
     def __init__(self) -> None:
-        self._spent_s: Counter[str] = Counter()
-        self._before_s: dict[int, float] = {}
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._sample_all, name="spending", daemon=True)
-        self._thread.start()
+        self._profile = cProfile.Profile(time.thread_time)
 
-    def close(self) -> dict[str, float]:
-        """Stop sampling and return the CPU seconds of each part, the costliest first."""
-        self._over.set()
-        self._thread.join()
-        return dict(self._spent_s.most_common())
+    def open(self) -> None:
+        """Begin; must be called in the thread in question.
 
-    def _sample_all(self) -> None:
-        while not self._over.wait(INTERVAL_S):
-            for ident, frame in sys._current_frames().items():  # noqa: SLF001 - its public name
-                if ident != self._thread.ident:
-                    self._charge(ident, frame)
+        Before Python 3.12 each thread has its own profiler. From then on one excludes another,
+        and a second `open` in the process raises ValueError.
+        """
+        self._profile.enable()
 
-    def _charge(self, ident: int, frame: FrameType) -> None:
-        try:
-            now_s = time.clock_gettime(time.pthread_getcpuclockid(ident))
-        except OSError:
-            return  # the thread has just ended
-        spent_s = now_s - self._before_s.get(ident, now_s)
-        self._before_s[ident] = now_s
-        if spent_s > 0:
-            self._spent_s[_part_of(frame)] += spent_s
+    def close(self) -> None:
+        """End; must be called in the thread in question."""
+        self._profile.disable()
+
+    def by_part(self) -> Counter[str]:
+        """Return the CPU seconds of each part."""
+        return by_part(pstats.Stats(self._profile))
 
 
-def _part_of(frame: FrameType | None) -> str:
-    while frame is not None:
-        module = str(frame.f_globals.get("__name__", ""))
-        if not module.startswith(LENT):
-            part = _listed(f"{module}:{frame.f_code.co_name}")
-            if part is not None:
-                return part
-        frame = frame.f_back
-    return OTHER
+def by_part(stats: pstats.Stats) -> Counter[str]:
+    """Charge every function's own time to a part: its own, or those of its callers in proportion."""
+    table: Mapping[Place, tuple[int, int, float, float, Callers]] = vars(stats)["stats"]
+    spent_s: Counter[str] = Counter()
+    open_s = Counter({place: row[2] for place, row in table.items()})
+    shares = _Shares({place: row[4] for place, row in table.items()})
+    for _ in range(ROUNDS_MAX):
+        passed_up: Counter[Place] = Counter()
+        for place, seconds in open_s.items():
+            part = part_of(place)
+            callers = shares.of(place)
+            if part is None and callers:
+                for caller, share in callers:
+                    passed_up[caller] += seconds * share
+            else:
+                spent_s[part or OTHER] += seconds
+        open_s = passed_up
+    spent_s[OTHER] += sum(open_s.values())
+    return spent_s
 
 
-def _listed(place: str) -> str | None:
-    while place:
-        if place in PARTS:
-            return PARTS[place]
-        place = place[: max(place.rfind("."), place.rfind(":"), 0)]
+@frozen
+class _Shares:
+    """For which share of a function's time each caller is to blame."""
+
+    _callers: Mapping[Place, Callers]
+    _known: dict[Place, tuple[tuple[Place, float], ...]] = field(factory=dict)
+
+    def of(self, place: Place) -> tuple[tuple[Place, float], ...]:
+        if place not in self._known:
+            self._known[place] = tuple(_shares(place, self._callers.get(place, {})))
+        return self._known[place]
+
+
+def _shares(place: Place, callers: Callers) -> Iterable[tuple[Place, float]]:
+    others = {caller: row[2] for caller, row in callers.items() if caller != place}
+    total = sum(others.values())
+    return ((caller, own / total) for caller, own in others.items()) if total > 0 else ()
+
+
+def part_of(place: Place) -> str | None:
+    """Return the part that a function belongs to, or None when it works for its callers."""
+    file, _, function = place
+    path = PurePath(file).with_suffix("").parts
+    roots = [index + 1 for index, name in enumerate(path) if name == "site-packages"]
+    start = roots[-1] if roots else next((i for i, name in enumerate(path) if name == "trt"), None)
+    if start is None:
+        return None
+    words = [*path[start:], function]
+    for length in range(len(words), 0, -1):
+        part = PARTS.get(".".join(words[:length]))
+        if part is not None:
+            return part
     return None

@@ -245,4 +245,3 @@ async def world(
             assert not instance.app.tree.unstopped, instance.app.tree.unstopped
         nursery.cancel_scope.cancel()
     connection.close()
-
