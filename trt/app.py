@@ -104,7 +104,11 @@ def build_app(config: Config, on: Surroundings) -> App:
     """
     parts = _parts(config, on)
     made: list[App] = []
-    listener = on.listener(_site(config, parts, lambda: made[0].vitals()))
+
+    def vitals() -> Vitals:
+        return made[0].vitals()
+
+    listener = on.listener(_site(config, parts, vitals))
     root = tree(parts, listener)
     made.append(App(parts=parts, tree=Tree(root, on_event=partial(tell, parts.events))))
     return made[0]

@@ -15,6 +15,7 @@ from trt.config_values import (
     Reader,
     address,
     bot_token,
+    header_secret,
     host_list,
     https_address,
     log_level,
@@ -154,7 +155,9 @@ def read_config(environment: Mapping[str, str]) -> Config | ConfigProblems:
     derived = _Derived(token)
     config = Config(
         bot_token=token,
-        kie_api_key=reader.required("KIE_API_KEY", Secret, mend="create one at kie.ai/api-key"),
+        kie_api_key=reader.required(
+            "KIE_API_KEY", header_secret, mend="create one at kie.ai/api-key"
+        ),
         bot_mode=mode,
         passive_mode=reader.optional("PASSIVE_MODE", PassiveMode.HOLD, one_of(PassiveMode)),
         host=reader.optional("HOST", "0.0.0.0", str),  # noqa: S104 - a service binds its machine

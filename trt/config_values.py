@@ -1,5 +1,6 @@
 """The words an environment variable may say: one parser per kind of value."""
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -11,6 +12,10 @@ from trt.secret import Secret
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
+
+RATE_MAX = 100_000
+RUBLES_MAX = 1_000_000
+"""Far beyond any rate and any gift: what is larger is a slip of the keyboard."""
 
 
 class Reader:
@@ -44,9 +49,15 @@ class UnfitError(ValueError):
 
 def bot_token(raw: str) -> Secret:
     """A bot token as @BotFather gives it."""
-    number, colon, rest = raw.partition(":")
-    if not (number.isdecimal() and colon and rest):
+    if not re.fullmatch(r"[0-9]{1,20}:[A-Za-z0-9_-]+", raw):
         raise UnfitError("is not a bot token; it looks like <digits>:<letters>, from @BotFather")
+    return Secret(raw)
+
+
+def header_secret(raw: str) -> Secret:
+    """A secret that travels in an HTTP header."""
+    if not re.fullmatch(r"[!-~]+", raw):
+        raise UnfitError("has characters that no key has; copy it again, without spaces")
     return Secret(raw)
 
 
@@ -99,16 +110,16 @@ def seconds(low: int, high: int) -> Callable[[str], float]:
 def rate(raw: str) -> Decimal:
     """A factor above zero."""
     number = decimal(raw)
-    if number <= 0:
-        raise UnfitError(f"is {raw!r}; it must be above zero")
+    if not 0 < number <= RATE_MAX:
+        raise UnfitError(f"is {raw!r}; it must be above zero and at most {RATE_MAX}")
     return number
 
 
 def rubles(raw: str) -> int:
     """An amount in rubles; returned in kopecks."""
     kopecks = decimal(raw) * 100
-    if kopecks < 0 or kopecks != kopecks.to_integral_value():
-        raise UnfitError(f"is {raw!r}; rubles, zero or more, with at most two decimals are needed")
+    if not 0 <= kopecks <= RUBLES_MAX * 100 or kopecks != kopecks.to_integral_value():
+        raise UnfitError(f"is {raw!r}; rubles from 0 to {RUBLES_MAX} with two decimals are needed")
     return int(kopecks)
 
 

@@ -25,7 +25,7 @@ from trt.telemetry.stream import EventStream
 CLAIM_MAX = 200
 SWEEP_EVERY_S = 15.0
 UNCERTAIN_MAX = 3
-"""How often a message of uncertain fate is sent again before it is given up."""
+"""How many sends of uncertain fate a message may have before it is given up."""
 AGE_S_MAX = 24 * 3600.0
 RETRY_S_MAX = 60.0
 
@@ -144,7 +144,7 @@ class Delivery:
                 return float(min(RETRY_S_MAX, seconds * 2 ** min(row.attempts, 5)))
             case Uncertain(detail=detail):
                 self._tell(row, EventName.MESSAGE_UNKNOWN, kind=_kind(row), detail=detail)
-                if row.attempts + 1 >= UNCERTAIN_MAX:
+                if lane.doubt(row) >= UNCERTAIN_MAX:
                     await self._give_up(row, f"uncertain too often: {detail}")
                     return 0.0
                 await self._again(lane, row, is_ambiguous=True)

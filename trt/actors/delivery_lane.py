@@ -1,12 +1,12 @@
 """A lane: what waits to be sent in one chat, in order."""
 
-from collections import deque
+from collections import Counter, deque
 
 from attrs import define, field
 
 from trt.domain.ids import ChatId, MessageId
 from trt.domain.replies import ShowScreen
-from trt.storage.outbox import OutboxRow
+from trt.storage.outbox import OutboxId, OutboxRow
 
 
 @define
@@ -16,6 +16,7 @@ class Lane:
     chat_id: ChatId
     _waiting: deque[OutboxRow] = field(factory=deque)
     _slots: dict[str, MessageId] = field(factory=dict)
+    _doubts: Counter[OutboxId] = field(factory=Counter)
 
     def add(self, row: OutboxRow) -> OutboxRow | None:
         """Append a row; returns the row that it made superfluous, if any."""
@@ -53,6 +54,11 @@ class Lane:
         slot = slot_of(row)
         if slot is not None and message_id is not None:
             self._slots[slot] = message_id
+
+    def doubt(self, row: OutboxRow) -> int:
+        """Count one send of uncertain fate; returns how many the row has had here."""
+        self._doubts[row.outbox_id] += 1
+        return self._doubts[row.outbox_id]
 
     def __len__(self) -> int:
         return len(self._waiting)

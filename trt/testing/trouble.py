@@ -70,7 +70,7 @@ class Trouble:
 
     async def wait_turn(self, work: str) -> None:
         """Wait while a gate is closed for `work`."""
-        while (gate := self._gates.get(work) or self._gates.get(None)) is not None:
+        while (gate := self._gates.get(work, self._gates.get(None))) is not None:
             self.waiting += 1
             try:
                 await gate.wait()
