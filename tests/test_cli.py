@@ -44,6 +44,7 @@ def test_each_command_explains_itself(command: str, capsys: pytest.CaptureFixtur
         (["fly"], "'fly'"),
         (["registry", "burn"], "'burn'"),
         (["dev", "--port", "x"], "'x'"),
+        (["dev", "--port", "65533"], "1 to 65532"),
     ],
 )
 def test_what_is_no_command_is_refused(

@@ -206,8 +206,15 @@ def load_shop(config: Config) -> Shop:
 
 
 @asynccontextmanager
-async def open_app(config: Config, sources: Sources) -> AsyncIterator[App]:
+async def open_app(
+    config: Config, sources: Sources, limits: Limits | None = None
+) -> AsyncIterator[App]:
     """Open the real surroundings: bind the port, migrate and open the database, build the app.
+
+    Args:
+        config: As the operator gave it.
+        sources: Time, chance and ids.
+        limits: Bounds other than the usual ones; benches lift some.
 
     Raises:
         CannotBind: The port is taken.
@@ -230,6 +237,7 @@ async def open_app(config: Config, sources: Sources) -> AsyncIterator[App]:
                     db=db,
                     lease_db=lease_db,
                     http=http,
+                    limits=Limits() if limits is None else limits,
                     # Which server runs the application is this one line.
                     listener=lambda application: Listener(application, bound),
                 ),

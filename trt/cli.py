@@ -14,6 +14,7 @@ from trt.assets import asset
 from trt.catalog.loader import load_catalogue
 from trt.catalog.problems import RegistryProblems
 from trt.config import ConfigProblems, read_config, read_database_path, read_tariff
+from trt.config_values import UnfitError, whole
 from trt.dev import DevPorts, dev_config, run_dev, temporary_folder
 from trt.service import run_service
 from trt.sources import SystemSources
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
     dev = commands.add_parser("dev", help="run the sandbox: nothing to configure, one page to open")
     dev.add_argument(
-        "--port", type=int, default=DevPorts().page, help="of the page; uses 4 in a row"
+        "--port", type=_page_port, default=DevPorts().page, help="of the page; uses 4 in a row"
     )
     dev.set_defaults(command=_dev)
 
@@ -74,6 +75,14 @@ def _parser() -> argparse.ArgumentParser:
     registry.add_argument("action", choices=["check"], help="report every problem in the data")
     registry.set_defaults(command=_check_registry)
     return parser
+
+
+def _page_port(raw: str) -> int:
+    """Return the first of the sandbox's ports; the others have to fit above it."""
+    try:
+        return whole(1, DevPorts.page_max)(raw)
+    except UnfitError as unfit:
+        raise argparse.ArgumentTypeError(str(unfit)) from None
 
 
 def _run(_: argparse.Namespace, environment: Environment) -> int:

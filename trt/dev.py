@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import trio
@@ -34,6 +35,8 @@ class DevPorts:
     """Where everything listens, on loopback only."""
 
     page: int = 8080
+
+    page_max: ClassVar[int] = 65_535 - 3
 
     @property
     def bot(self) -> int:

@@ -14,6 +14,7 @@ from trt.actors.kie_job import CallbackArrived, JobParts, KIEJobActor
 from trt.actors.leased_database import LeasedDatabase
 from trt.actors.lock_keeper import Heartbeat, Held, LockParts
 from trt.actors.open_taps import OpenTaps
+from trt.actors.pace import Pace
 from trt.actors.parts import Parts
 from trt.actors.poller import Poller
 from trt.actors.refusals import RefusalParts, Refusals, Refuse
@@ -149,7 +150,8 @@ def active_branch(
             courier=courier,
             clerk=wired.clerk,
             wake=wired.wake_delivery,
-        )
+        ),
+        Pace(chat=parts.limits.chat_rate, bot=parts.limits.bot_rate),
     )
     keeper = JobKeeper(
         JobKeeperParts(

@@ -24,8 +24,9 @@ from trt.telemetry.stream import EventStream
 
 CLAIM_MAX = 200
 SWEEP_EVERY_S = 15.0
-UNCERTAIN_MAX = 3
-"""How many sends of uncertain fate a message may have before it is given up."""
+UNCERTAIN_MAX = 5
+"""How many sends of uncertain fate a message may have before it is given up; with the pauses
+between them (1, 4, 16, 64 s) a gateway's bad minute costs nobody a result."""
 AGE_S_MAX = 24 * 3600.0
 RETRY_S_MAX = 60.0
 
@@ -144,11 +145,12 @@ class Delivery:
                 return float(min(RETRY_S_MAX, seconds * 2 ** min(row.attempts, 5)))
             case Uncertain(detail=detail):
                 self._tell(row, EventName.MESSAGE_UNKNOWN, kind=_kind(row), detail=detail)
-                if lane.doubt(row) >= UNCERTAIN_MAX:
+                doubts = lane.doubt(row)
+                if doubts >= UNCERTAIN_MAX:
                     await self._give_up(row, f"uncertain too often: {detail}")
                     return 0.0
                 await self._again(lane, row, is_ambiguous=True)
-                return 1.0
+                return float(4 ** (doubts - 1))
             case Hopeless(detail=detail):
                 await self._give_up(row, detail)
                 return 0.0

@@ -12,6 +12,7 @@ from trt.actors.handling import Shop
 from trt.actors.ingress_channel import IngressChannel
 from trt.actors.lock_keeper import LeaseTerms, LockView
 from trt.actors.metrics import MetricsActor
+from trt.actors.pace import BOT_RATE, CHAT_RATE, Rate
 from trt.actors.reception import Reception
 from trt.actors.update_ingress import Accept
 from trt.actors.webhook_keeper import WebhookAddress
@@ -48,6 +49,9 @@ class Limits:
     """How long the active branch may take to stop."""
     accept_within_s: float = 5.0
     """How long a post may wait for its commit before it is answered 503."""
+    chat_rate: Rate = CHAT_RATE
+    bot_rate: Rate = BOT_RATE
+    """Telegram's; only a bench, whose Telegram is not the real one, lifts them."""
 
 
 @frozen(kw_only=True)

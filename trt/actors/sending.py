@@ -87,9 +87,7 @@ class Courier:
         try:
             match row.reply:
                 case ShowScreen(screen=screen, edit_message_id=edit_message_id):
-                    return self._fate(
-                        await self._show(row.chat_id, screen, target or edit_message_id)
-                    )
+                    return await self._show(row.chat_id, screen, target or edit_message_id)
                 case AnswerCallback():
                     return await self._answer(row.reply)
                 case SendResult():
@@ -99,14 +97,18 @@ class Courier:
         except TelegramUnavailable:
             return TryLater(self.retry_s)
 
-    async def _show(self, chat_id: ChatId, screen: Screen, target: MessageId | None) -> SendOutcome:
+    async def _show(self, chat_id: ChatId, screen: Screen, target: MessageId | None) -> Fate:
         if target is not None:
             outcome = await self.telegram.edit_message_text(
                 chat_id, target, screen.text, screen.keyboard
             )
+            if isinstance(outcome, OutcomeUnknown):
+                return TryLater(self.retry_s)  # the same edit a second time changes nothing
             if not isinstance(outcome, MessageGone):
-                return outcome
-        return await self.telegram.send_message(chat_id, screen.text, screen.keyboard)
+                return self._fate(outcome)
+        return self._fate(
+            await self.telegram.send_message(chat_id, screen.text, screen.keyboard)
+        )
 
     async def _answer(self, answer: AnswerCallback) -> Fate:
         self.taps.take(answer.callback_id)

@@ -131,10 +131,10 @@ def part_of(place: Place) -> str | None:
     file, _, function = place
     path = PurePath(file).with_suffix("").parts
     roots = [index + 1 for index, name in enumerate(path) if name == "site-packages"]
-    start = roots[-1] if roots else next((i for i, name in enumerate(path) if name == "trt"), None)
-    if start is None:
+    roots += [index for index, name in enumerate(path[:-1]) if name == "trt"]
+    if not roots:
         return None
-    words = [*path[start:], function]
+    words = [*path[roots[-1] :], function]
     for length in range(len(words), 0, -1):
         part = PARTS.get(".".join(words[:length]))
         if part is not None:

@@ -36,8 +36,10 @@ function actorRow(node, depth) {
   label.textContent = node.name;
   name.append(label);
   const state = cell("", "state");
-  state.dataset.state = node.state;
-  state.textContent = WORDS[node.state] ?? node.state;
+  // A child that stopped without an error has finished its work, such as setting the webhook.
+  const isDone = node.state === "stopped" && !node.last_error;
+  state.dataset.state = isDone ? "done" : node.state;
+  state.textContent = isDone ? "закончил" : (WORDS[node.state] ?? node.state);
   if (node.state === "backing_off" && node.backoff_s > 0) state.textContent += ` ${seconds(node.backoff_s)}`;
   if (node.last_error) state.title = `Последняя ошибка: ${node.last_error}`;
   const restarts = cell(node.restarts, "number restarts");
@@ -46,7 +48,7 @@ function actorRow(node, depth) {
   const age = cell(node.mailbox?.depth ? seconds(node.mailbox.oldest_age_s) : "", "number");
   const current = cell(node.current_message ?? "", "current");
   row.append(name, state, restarts, fillCell(node.mailbox), age, current);
-  return { row, isTroubled: ["backing_off", "failed", "stopped"].includes(node.state) };
+  return { row, isTroubled: !isDone && ["backing_off", "failed", "stopped"].includes(node.state) };
 }
 
 function channelRow(channel) {
