@@ -6,6 +6,7 @@ from typing import Any
 from attrs import frozen
 
 from trt.supervision import (
+    Ask,
     Backoff,
     Budget,
     Child,
@@ -17,7 +18,6 @@ from trt.supervision import (
     Supervisor,
     Turn,
 )
-from trt.supervision.envelope import Ask
 
 Handle = Callable[[Turn[Any]], Awaitable[None]]
 

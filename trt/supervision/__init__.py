@@ -23,14 +23,15 @@ async with trio.open_nursery() as nursery:
 from trt.supervision.child import Child, Poison
 from trt.supervision.context import Actor, Branch, Context
 from trt.supervision.directory import Directory
-from trt.supervision.envelope import Ask
 from trt.supervision.errors import (
     ActorCrashed,
     ActorStopped,
+    AskCycle,
     AskTimedOut,
     DirectoryFull,
     ExitedUnexpectedly,
     MailboxFull,
+    MessageDropped,
     RestartLimitExceeded,
     StartFailed,
     StartTimedOut,
@@ -49,13 +50,14 @@ from trt.supervision.events import (
     StopRequested,
     SupervisionEvent,
 )
-from trt.supervision.mailbox import Mailbox, MailboxStatistics
+from trt.supervision.mailbox import Mailbox, MailboxStatistics, Overflow
+from trt.supervision.question import Ask
 from trt.supervision.ref import Ref
 from trt.supervision.restart import Backoff, Budget, Restart, Strategy
 from trt.supervision.snapshot import ActorSnapshot, Kind, State
 from trt.supervision.supervisor import Supervisor
 from trt.supervision.tree import Tree
-from trt.supervision.turn import Turn
+from trt.supervision.turn import Turn, current_turn
 
 __all__ = [
     "Actor",
@@ -63,6 +65,7 @@ __all__ = [
     "ActorSnapshot",
     "ActorStopped",
     "Ask",
+    "AskCycle",
     "AskTimedOut",
     "Backoff",
     "Branch",
@@ -81,6 +84,8 @@ __all__ = [
     "Mailbox",
     "MailboxFull",
     "MailboxStatistics",
+    "MessageDropped",
+    "Overflow",
     "Poison",
     "Ready",
     "Ref",
@@ -99,4 +104,5 @@ __all__ = [
     "Tree",
     "Turn",
     "Undelivered",
+    "current_turn",
 ]

@@ -6,16 +6,18 @@ from typing import Any
 
 import attrs
 import trio
+from trio.lowlevel import current_task
 
 from trt.supervision import events
+from trt.supervision.asker import Asker, current_asker
 from trt.supervision.child import ACTOR_GRACE_S, Child
 from trt.supervision.context import Branch, Context, Emit
-from trt.supervision.envelope import Envelope
 from trt.supervision.errors import ActorCrashed, ActorStopped
 from trt.supervision.intake import Intake
 from trt.supervision.restart import Backoff, RestartWindow
 from trt.supervision.snapshot import ActorSnapshot, Kind, State
 from trt.supervision.stop_signal import StopSignal
+from trt.supervision.turn import Turn, set_current_turn
 
 # How long a cancelled child may clean up before it is reported.
 CANCELLED_GRACE_S = 1.0
@@ -38,8 +40,11 @@ class Cell:
         self.ended.set()
         self.due_at: float | None = None
         """When its parent will start it again (trio time)."""
+        self._asker = Asker(self.path)
         self.intake = (
-            None if child.mailbox is None else Intake(child.mailbox, self._dead_letter_expired)
+            None
+            if child.mailbox is None
+            else Intake(child.mailbox, self._asker, self._dead_letter_unread)
         )
         self._branch = child.actor if isinstance(child.actor, Branch) else None
         self._scope = trio.CancelScope(shield=True)
@@ -60,7 +65,7 @@ class Cell:
 
     def place(self, parent_path: str, emit: Emit) -> None:
         """Say where in the tree this is, and who hears of it."""
-        self.path = f"{parent_path}/{self.name}"
+        self.path = self._asker.path = f"{parent_path}/{self.name}"
         self.emit = emit
 
     # One incarnation
@@ -78,13 +83,16 @@ class Cell:
         self._scope = trio.CancelScope(shield=True)
         self.state = State.STARTING
         if self.intake is not None:
-            self.intake.idle_since = None
-            self.intake.mailbox.open()
+            self.intake.open()
         self.emit(events.Started(path=self.path, incarnation=self.incarnation))
 
     async def live(self, on_end: Callable[[], object]) -> None:
         """Run the incarnation to its end; `on_end` hears of it last."""
         has_returned = False
+        # A task begins with a copy of its spawner's variables: what that one is about is not ours.
+        set_current_turn(None)
+        current_asker.set(self._asker)
+        self._asker.task = current_task()
         try:
             # The scope is shielded: only an ordered stop ends it. And it is inside the `try`:
             # an error in a cancelled clean-up leaves the scope only after the Cancelled is gone.
@@ -137,15 +145,15 @@ class Cell:
     # Messages that are not handled
 
     def _return_unfinished(self, intake: Intake[Any]) -> None:
-        retried: list[Envelope[Any]] = []
-        for envelope in intake.drop():
-            if self.error is not None and envelope.attempt > self.child.poison.retries:
-                self._dead_letter(envelope, "poison", attempts=envelope.attempt)
-                if envelope.slot is not None:
-                    envelope.slot.fail(ActorCrashed(self.path, envelope.message))
+        retried: list[Turn[Any]] = []
+        for turn in intake.drop():
+            if self.error is not None and turn.attempt > self.child.poison.retries:
+                self._dead_letter(turn, "poison", attempts=turn.attempt)
+                if turn.slot is not None:
+                    turn.slot.fail(ActorCrashed(self.path, turn.message))
             else:
-                envelope.attempt += 1
-                retried.append(envelope)
+                turn.again()
+                retried.append(turn)
         intake.mailbox.give_back(retried)
 
     def retire(self, reason: str = "stopped") -> None:
@@ -153,20 +161,20 @@ class Cell:
         if self.intake is not None:
             mailbox = self.intake.mailbox
             mailbox.close()
-            while (envelope := mailbox.receive_nowait()) is not None:
-                self._dead_letter(envelope, reason, attempts=envelope.attempt - 1)
-                if envelope.slot is not None:
-                    envelope.slot.fail(ActorStopped(self.path, envelope.message))
+            for turn in mailbox.take_all():
+                self._dead_letter_unread(turn, reason)
+                if turn.slot is not None:
+                    turn.slot.fail(ActorStopped(self.path, turn.message))
         if self._branch is not None:
             self._branch.retire()
 
-    def _dead_letter_expired(self, envelope: Envelope[Any]) -> None:
-        self._dead_letter(envelope, "expired", attempts=envelope.attempt - 1)
+    def _dead_letter_unread(self, turn: Turn[Any], reason: str) -> None:
+        self._dead_letter(turn, reason, attempts=turn.attempt - 1)
 
-    def _dead_letter(self, envelope: Envelope[Any], reason: str, *, attempts: int) -> None:
+    def _dead_letter(self, turn: Turn[Any], reason: str, *, attempts: int) -> None:
         letter = events.DeadLetter(
             path=self.path,
-            message=envelope.message,
+            message=turn.message,
             reason=reason,
             error=self.error,
             attempts=attempts,
@@ -188,8 +196,10 @@ class Cell:
             self.state = State.STOPPING
             self.emit(events.StopRequested(path=self.path))
         self.stop.request(is_final=is_final)
-        if is_final and self.intake is not None:
-            self.intake.mailbox.close()
+        if self.intake is not None:
+            if is_final:
+                self.intake.mailbox.close()
+            self.intake.mailbox.wake()
 
     async def bring_down(self, *, is_final: bool) -> None:
         """Stop the incarnation: ask, wait for its grace, cancel, wait a little, report."""
@@ -291,6 +301,7 @@ class Cell:
             uptime_s=0.0 if self.has_ended or self._ready_at is None else now - self._ready_at,
             backoff_s=0.0 if self.due_at is None else max(0.0, self.due_at - now),
             last_error=self._last_error,
+            waiting_on=self._asker.waiting_on,
             children=shown.children + subtrees,
             children_total=shown.children_total + len(subtrees),
         )

@@ -9,7 +9,8 @@ from trt.supervision.events import SupervisionEvent
 from trt.supervision.intake import Intake
 from trt.supervision.snapshot import ActorSnapshot
 from trt.supervision.stop_signal import StopSignal
-from trt.supervision.turn import Batches, Turn, Turns
+from trt.supervision.turn import Turn
+from trt.supervision.turns import Batches, Turns
 
 M_co = TypeVar("M_co", covariant=True)
 M_contra = TypeVar("M_contra", contravariant=True)

@@ -26,6 +26,19 @@ class ActorCrashed(Undelivered):
     """The actor crashed on this question so often that it was put aside as poison."""
 
 
+class MessageDropped(Undelivered):
+    """The mailbox had no room and gave the place of this message to a newer one."""
+
+
+class AskCycle(Undelivered):
+    """The actor waits, perhaps through others, for the one that asks: both would wait for ever."""
+
+    def __init__(self, address: str, message: object, path: tuple[str, ...]) -> None:
+        super().__init__(address, message)
+        self.path = path
+        self.args = (f"{address}: {type(message).__name__}: {' → '.join(path)}",)
+
+
 class DirectoryFull(Undelivered):
     """The directory already runs as many actors as it may; the key got none."""
 

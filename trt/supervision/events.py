@@ -14,7 +14,8 @@ class DeadLetter:
     """A message that nobody will handle (any more).
 
     `reason` is `poison` (its turns crashed too often), `stopped` (its actor stopped for good),
-    `expired` (a question whose deadline passed in the queue) or `unread` (an actor of a directory
+    `expired` (a question whose deadline passed in the queue), `dropped` (a newer message took its
+    place in a full mailbox) or `unread` (an actor of a directory
     finished again and again without reading it). `attempts` counts the turns that began.
     """
 

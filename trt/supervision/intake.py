@@ -1,98 +1,103 @@
 """`Intake`: how an actor takes messages, and which of them are in its hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 import trio
+from trio.lowlevel import checkpoint, current_task
 
-from trt.supervision.envelope import Envelope
+from trt.supervision.asker import Asker
 from trt.supervision.mailbox import Mailbox
 from trt.supervision.stop_signal import StopSignal
+from trt.supervision.turn import Turn
 
 M = TypeVar("M")
 
-# A receive that waits costs fifty times one that does not; the pause lets the others run.
+# The pause lets the others run, and lets a cancellation in.
 TAKEN_WITHOUT_PAUSE_MAX = 64
 
 
 class Intake(Generic[M]):
     """Takes from the mailbox; what was taken stays in hand until the next take or the end."""
 
-    def __init__(self, mailbox: Mailbox[M], on_expired: Callable[[Envelope[M]], None]) -> None:
+    def __init__(
+        self, mailbox: Mailbox[M], asker: Asker, on_dead: Callable[[Turn[M], str], None]
+    ) -> None:
         self.mailbox = mailbox
-        self._on_expired = on_expired
-        self._in_hand: list[Envelope[M]] = []
+        self._asker = asker
+        self._on_dead = on_dead
+        self._in_hand: list[Turn[M]] = []
         self._taken_without_pause = 0
         self.began_at = 0.0
         self.handled = 0
         self.failed = 0
         self.idle_since: float | None = None
         """Since when the actor waits with nothing in hand and nothing queued (trio time)."""
+        self._attach()
 
     @property
-    def in_hand(self) -> Envelope[M] | None:
-        """The (first) envelope that is being handled."""
+    def in_hand(self) -> Turn[M] | None:
+        """The (first) message that is being handled."""
         return self._in_hand[0] if self._in_hand else None
 
-    async def take(self, size_max: int, stop: StopSignal) -> list[Envelope[M]]:
+    def open(self) -> None:
+        """Let messages in, for the incarnation that begins."""
+        self.idle_since = None
+        self._attach()
+        self.mailbox.open()
+
+    def _attach(self) -> None:
+        self.mailbox.reader = self._asker
+        self.mailbox.on_dropped = lambda turn: self._on_dead(turn, "dropped")
+
+    async def take(self, size_max: int, stop: StopSignal) -> list[Turn[M]]:
         """Finish what is in hand and wait for more, at most `size_max`; empty once stopping."""
         self.finish()
+        self._asker.task = current_task()
+        mailbox = self.mailbox
         while not stop.is_requested:
-            first = await self._take_first(stop)
-            if first is None:
-                break
-            taken = [
-                envelope for envelope in self._gather(first, size_max) if self._is_due(envelope)
-            ]
-            if taken:
-                self._in_hand = taken
-                self.began_at = trio.current_time()
-                return taken
+            if self._taken_without_pause >= TAKEN_WITHOUT_PAUSE_MAX:
+                self._taken_without_pause = 0
+                await checkpoint()
+                continue
+            taken = mailbox.take_many(size_max)
+            if not taken:
+                await self._wait()
+                continue
+            self._taken_without_pause += len(taken)
+            now = trio.current_time()
+            due = [turn for turn in taken if turn.deadline > now]
+            if len(due) < len(taken):
+                self._put_aside(turn for turn in taken if turn.deadline <= now)
+            if due:
+                self._in_hand = due
+                self.began_at = now
+                return due
         return []
+
+    async def _wait(self) -> None:
+        self._taken_without_pause = 0
+        self.idle_since = trio.current_time()
+        try:
+            await self.mailbox.wait()
+        finally:
+            self.idle_since = None
+
+    def _put_aside(self, expired: Iterable[Turn[M]]) -> None:
+        for turn in expired:
+            self.mailbox.expired += 1
+            self._on_dead(turn, "expired")
 
     def finish(self) -> None:
         """Count what is in hand as handled."""
+        for turn in self._in_hand:
+            if turn.slot is not None:
+                turn.is_over = True
         self.handled += len(self._in_hand)
         self._in_hand = []
 
-    def drop(self) -> list[Envelope[M]]:
+    def drop(self) -> list[Turn[M]]:
         """Return what is in hand, unfinished, and forget it."""
         unfinished, self._in_hand = self._in_hand, []
         self.failed += len(unfinished)
         return unfinished
-
-    async def _take_first(self, stop: StopSignal) -> Envelope[M] | None:
-        if self._taken_without_pause < TAKEN_WITHOUT_PAUSE_MAX:
-            ready = self.mailbox.receive_nowait()
-            if ready is not None:
-                return ready
-        self._taken_without_pause = 0
-        if self.mailbox.is_empty:
-            self.idle_since = trio.current_time()
-        received: Envelope[M] | None = None
-        with stop.interrupts():
-            received = await self.mailbox.receive()
-        self.idle_since = None
-        if received is not None and stop.is_requested:
-            # Stop and message came in the same tick; the message waits for whoever comes next.
-            self.mailbox.give_back([received])
-            return None
-        return received
-
-    def _gather(self, first: Envelope[M], size_max: int) -> list[Envelope[M]]:
-        taken = [first]
-        # A message that was in hand at a crash comes alone, so that only the guilty one is poison.
-        while first.attempt == 1 and len(taken) < size_max:
-            envelope = self.mailbox.receive_nowait()
-            if envelope is None:
-                break
-            taken.append(envelope)
-        self._taken_without_pause += len(taken)
-        return taken
-
-    def _is_due(self, envelope: Envelope[M]) -> bool:
-        if trio.current_time() < envelope.deadline:
-            return True
-        self.mailbox.expired += 1
-        self._on_expired(envelope)
-        return False

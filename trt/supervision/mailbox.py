@@ -1,17 +1,29 @@
-"""`Mailbox`: a bounded trio memory channel that outlives the incarnations of its actor."""
+"""`Mailbox`: a bounded queue that outlives the incarnations of its actor."""
 
 from collections import deque
+from collections.abc import Callable
+from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
 import trio
-from attrs import frozen
+from attrs import define, frozen
+from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
 from typing_extensions import override
 
-from trt.supervision.envelope import Envelope
-from trt.supervision.errors import ActorStopped, MailboxFull
+from trt.supervision.asker import Asker
+from trt.supervision.errors import ActorStopped, MailboxFull, MessageDropped
 from trt.supervision.ref import Ref
+from trt.supervision.turn import Turn
 
 M = TypeVar("M")
+
+
+class Overflow(Enum):
+    """What becomes of a message for which there is no room."""
+
+    WAIT = auto()  # its sender waits, unless it said that it will not (`tell_nowait`)
+    REFUSE = auto()  # its sender gets `MailboxFull`, also from `tell` and `ask`
+    DROP_OLDEST = auto()  # it takes the place of the oldest, which becomes a dead letter
 
 
 @frozen(kw_only=True)
@@ -29,28 +41,44 @@ class MailboxStatistics:
     waiting_senders: int
     expired: int = 0
     late_replies: int = 0
+    dropped: int = 0
+
+
+@define(eq=False)
+class _Sender:
+    """One who waits for room."""
+
+    turn: Turn[Any]
+    task: Task
+    is_admitted: bool = False
 
 
 class Mailbox(Generic[M]):
     """A bounded queue of messages of type `M`, owned by one actor at a time.
 
     It is open from the start, so messages may arrive before the actor does. The final stop of the
-    actor closes it; an actor that is started on it later opens it again.
+    actor closes it; an actor that is started on it later opens it again. What an actor had in hand
+    when it was cut off is put back in front, beyond the capacity if need be.
     """
 
-    def __init__(self, name: str, capacity: int) -> None:
+    def __init__(self, name: str, capacity: int, *, overflow: Overflow = Overflow.WAIT) -> None:
         assert capacity >= 1, "a mailbox holds at least one message"
         self.name = name
         self.capacity = capacity
+        self.overflow = overflow
         self.ref: Ref[M] = Ref(self)
+        self.reader: Asker | None = None
+        self.on_dropped: Callable[[Turn[M]], None] | None = None
         self.expired = 0
         self.late_replies = 0
-        self._returned: deque[Envelope[M]] = deque()
-        # Every envelope that is queued or whose sender waits for room, in order of arrival.
-        self._line: dict[Envelope[M], None] = {}
-        self._peak = self._sent = self._received = self._refused = 0
-        self._is_open = False
-        self.open()
+        self._queue: deque[Turn[M]] = deque()
+        # In order of arrival.
+        self._senders: dict[_Sender, None] = {}
+        self._reading: Task | None = None
+        self._peak = self._received = self._refused = self._dropped = 0
+        self._capacity_open = capacity
+        # trio.current_time, by the shortest way once there is a reader: it is asked a lot.
+        self._now = trio.current_time
 
     @override
     def __repr__(self) -> str:
@@ -58,103 +86,158 @@ class Mailbox(Generic[M]):
 
     # Senders
 
-    def put_nowait(self, envelope: Envelope[Any]) -> None:
-        """Queue `envelope` at once, or raise `MailboxFull` or `ActorStopped`."""
-        if not self._offer(envelope):
+    def put_nowait(self, turn: Turn[Any]) -> None:
+        """Queue `turn` at once, or raise `MailboxFull` or `ActorStopped`."""
+        queue = self._queue
+        if len(queue) < self._capacity_open:  # the short way, for most
+            turn.sent_at = self._now()
+            queue.append(turn)
+            if self._reading is not None:
+                self.wake()
+        elif not self._offer(turn):
             self._refused += 1
-            raise MailboxFull(self.name, envelope.message)
+            raise MailboxFull(self.name, turn.message)
 
-    async def put(self, envelope: Envelope[Any]) -> None:
-        """Queue `envelope`, waiting for room; raise `ActorStopped` when the mailbox closes."""
-        if self._offer(envelope):
+    def has_room(self) -> bool:
+        """Whether `put` would not wait."""
+        return len(self._queue) < self.capacity or self.overflow is not Overflow.WAIT
+
+    async def put(self, turn: Turn[Any]) -> None:
+        """Queue `turn`, waiting for room; raise `ActorStopped` when the mailbox closes."""
+        if self._offer(turn):
             return
-        self._line[envelope] = None
-        try:
-            await self._sender.send(envelope)
-        except trio.ClosedResourceError:
-            self._line.pop(envelope)
-            raise ActorStopped(self.name, envelope.message) from None
-        except BaseException:
-            self._line.pop(envelope)
-            raise
-        self._sent += 1
+        if self.overflow is Overflow.REFUSE:
+            self._refused += 1
+            raise MailboxFull(self.name, turn.message)
+        sender = _Sender(turn, current_task())
+        self._senders[sender] = None
 
-    def _offer(self, envelope: Envelope[M]) -> bool:
-        if not self._is_open:
-            raise ActorStopped(self.name, envelope.message)
-        envelope.enqueued_at = trio.current_time()
-        try:
-            self._sender.send_nowait(envelope)
-        except trio.WouldBlock:
-            return False
-        self._line[envelope] = None
-        self._sent += 1
-        self._peak = max(self._peak, self.depth)
+        def abort(_: object) -> Abort:
+            del self._senders[sender]
+            return Abort.SUCCEEDED
+
+        await wait_task_rescheduled(abort)
+        if not sender.is_admitted:
+            raise ActorStopped(self.name, turn.message)
+
+    def _offer(self, turn: Turn[M]) -> bool:
+        if self._capacity_open == 0:
+            raise ActorStopped(self.name, turn.message)
+        turn.sent_at = self._now()
+        if len(self._queue) >= self.capacity:
+            if self.overflow is not Overflow.DROP_OLDEST:
+                return False
+            self._drop(self._queue.popleft())
+        self._add(turn)
         return True
+
+    def _add(self, turn: Turn[M]) -> None:
+        self._queue.append(turn)
+        if self._reading is not None:
+            self.wake()
+
+    def _drop(self, turn: Turn[M]) -> None:
+        self._dropped += 1
+        if self.on_dropped is not None:
+            self.on_dropped(turn)
+        if turn.slot is not None:
+            turn.slot.fail(MessageDropped(self.name, turn.message))
+
+    def _admit(self) -> None:
+        while self._senders and len(self._queue) < self.capacity:
+            sender = next(iter(self._senders))
+            del self._senders[sender]
+            sender.is_admitted = True
+            self._add(sender.turn)
+            reschedule(sender.task)
 
     # The actor
 
-    async def receive(self) -> Envelope[M]:
-        """Wait for the next envelope; a cancelled wait takes nothing."""
-        if self._returned:
-            return self._returned.popleft()
-        return self._taken(await self._receiver.receive())
+    async def wait(self) -> None:
+        """Wait until there may be something to take, or somebody calls `wake`.
 
-    def receive_nowait(self) -> Envelope[M] | None:
-        """Take the next envelope if there is one."""
-        if self._returned:
-            return self._returned.popleft()
-        try:
-            return self._taken(self._receiver.receive_nowait())
-        except (trio.WouldBlock, trio.EndOfChannel):
-            return None
+        One task at a time may wait. A cancelled wait takes nothing, nor does one that ends.
+        """
+        assert self._reading is None, f"{self.name}: one reader at a time"
+        self._reading = current_task()
+        await wait_task_rescheduled(self._stop_reading)
 
-    def give_back(self, envelopes: list[Envelope[M]]) -> None:
-        """Put envelopes that were taken but not handled in front of all others, in order."""
-        self._returned.extendleft(reversed(envelopes))
+    def wake(self) -> None:
+        """Let the task in `wait` look around."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reschedule(reading)
 
-    def _taken(self, envelope: Envelope[M]) -> Envelope[M]:
-        del self._line[envelope]
-        self._received += 1
-        return envelope
+    def take_many(self, size_max: int) -> list[Turn[M]]:
+        """Take what has arrived, at most `size_max`; one that was cut off before comes alone."""
+        queue = self._queue
+        self._peak = max(self._peak, len(queue))
+        if queue and queue[0].attempt > 1:
+            size_max = 1
+        taken = [queue.popleft() for _ in range(min(size_max, len(queue)))]
+        self._received += len(taken)
+        if self._senders:
+            self._admit()
+        return taken
+
+    def take_all(self) -> list[Turn[M]]:
+        """Take everything, for whoever puts it aside."""
+        taken = list(self._queue)
+        self._peak = max(self._peak, len(taken))
+        self._queue.clear()
+        self._received += len(taken)
+        return taken
+
+    def give_back(self, turns: list[Turn[M]]) -> None:
+        """Put what was taken but not handled in front of all others, in order."""
+        self._received -= len(turns)
+        self._queue.extendleft(reversed(turns))
+
+    def _stop_reading(self, _: object) -> Abort:
+        self._reading = None
+        return Abort.SUCCEEDED
 
     # The owner's life
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is queued and nobody waits to queue something."""
-        return not self._returned and not self._line
+        return not self._queue and not self._senders
 
     @property
     def depth(self) -> int:
         """How many messages are queued."""
-        return len(self._returned) + self._receiver.statistics().current_buffer_used
+        return len(self._queue)
 
     def open(self) -> None:
         """Accept messages (again)."""
-        if not self._is_open:
-            self._sender, self._receiver = trio.open_memory_channel[Envelope[M]](self.capacity)
-            self._is_open = True
+        self._capacity_open = self.capacity
+        self._now = trio.lowlevel.current_clock().current_time
 
     def close(self) -> None:
         """Refuse new messages and wake the waiting senders; what is queued can still be taken."""
-        self._is_open = False
-        self._sender.close()
+        self._capacity_open = 0
+        self._now = trio.current_time
+        senders, self._senders = self._senders, {}
+        for sender in senders:
+            reschedule(sender.task)
 
     def statistics(self) -> MailboxStatistics:
         """Return the counters as they are now."""
-        oldest = self._returned[0] if self._returned else next(iter(self._line), None)
-        age_s = trio.current_time() - oldest.enqueued_at if oldest is not None else 0.0
+        sender = next(iter(self._senders), None)
+        waiting = None if sender is None else sender.turn
+        oldest = self._queue[0] if self._queue else waiting
         return MailboxStatistics(
             name=self.name,
             capacity=self.capacity,
             depth=self.depth,
-            peak=self._peak,
-            sent=self._sent,
+            peak=max(self._peak, self.depth),
+            sent=self._received + self._dropped + self.depth,
             received=self._received,
             refused=self._refused,
-            oldest_age_s=age_s,
-            waiting_senders=self._receiver.statistics().tasks_waiting_send,
+            oldest_age_s=0.0 if oldest is None else oldest.age_s,
+            waiting_senders=len(self._senders),
             expired=self.expired,
             late_replies=self.late_replies,
+            dropped=self._dropped,
         )

@@ -32,8 +32,8 @@ class ActorSnapshot:
 
     `restarts_in_window` and `budget_left` speak of the budget that is spent there: a supervisor's
     own, for other children that of their supervisor, and below a directory that of the key.
-    `busy_s` is how long the present turn has been going on. `children` of a directory are its
-    busiest; `children_total` counts all.
+    `busy_s` is how long the present turn has been going on, `waiting_on` whose answer it needs.
+    `children` of a directory are its busiest; `children_total` counts all.
     """
 
     path: str
@@ -50,6 +50,7 @@ class ActorSnapshot:
     failed: int = 0
     busy_s: float = 0.0
     current_message: str | None = None
+    waiting_on: str | None = None
     last_error: str | None = None
     children: tuple["ActorSnapshot", ...] = ()
     children_total: int = 0

@@ -1,47 +1,48 @@
-"""`Turn`: one message in the hand of an actor; `Turns` and `Batches` hand them out."""
+"""`Turn`: one message under way, in the mailbox first, then in the hand of an actor."""
 
-from collections.abc import AsyncIterator
-from typing import Any, Generic, Protocol, Self, TypeVar
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Generic, TypeVar
 
 import trio
 from typing_extensions import override
 
-from trt.supervision.envelope import Ask, Envelope
-from trt.supervision.intake import Intake
-from trt.supervision.mailbox import Mailbox
-from trt.supervision.stop_signal import StopSignal
+from trt.supervision.question import Ask, ReplySlot
 
 M_co = TypeVar("M_co", covariant=True)
 
 
 class Turn(Generic[M_co]):
-    """One message, and the way to answer it."""
+    """One message, the way to answer it, and what it is about; compared by identity.
 
-    __slots__ = ("_envelope", "_has_replied", "_mailbox")
+    `cid` is the correlation id of what the sender was about. `deadline` (trio time) is when its
+    answer comes too late; infinity for a message that asks nothing. `attempt` is 1, and one more
+    for every turn with this message that was cut off.
+    """
 
-    def __init__(self, envelope: Envelope[M_co], mailbox: Mailbox[Any]) -> None:
-        self._envelope = envelope
-        self._mailbox = mailbox
-        self._has_replied = False
+    # Defaults on the class: an ordinary message sets two fields only, and is queued twice as fast.
+    attempt: int = 1
+    deadline: float = math.inf
+    slot: ReplySlot | None = None
+    is_over: bool = False
+    """Whether the actor has gone on to the next message; an answer may still come."""
+    sent_at: float = 0.0
+    _has_replied: bool = False
+
+    def __init__(self, message: M_co, cid: str | None) -> None:
+        self.message = message
+        self.cid = cid
 
     @override
     def __repr__(self) -> str:
         return f"<Turn {type(self.message).__name__}, attempt {self.attempt}>"
 
     @property
-    def message(self) -> M_co:
-        """The message to handle."""
-        return self._envelope.message
-
-    @property
-    def attempt(self) -> int:
-        """1, and one more for every turn with this message that was cut off."""
-        return self._envelope.attempt
-
-    @property
     def age_s(self) -> float:
         """How long ago the message was sent, in seconds."""
-        return trio.current_time() - self._envelope.enqueued_at
+        return trio.current_time() - self.sent_at
 
     def reply(self, value: object) -> None:
         """Answer an `Ask` with `value`, once, now or in a later turn.
@@ -53,57 +54,35 @@ class Turn(Generic[M_co]):
         assert isinstance(self.message, Ask), "only a question has a reply"
         assert not self._has_replied, "a question is answered once"
         self._has_replied = True
-        slot = self._envelope.slot
-        if slot is None:
-            return
-        if slot.is_abandoned or slot.is_filled:
-            self._mailbox.late_replies += 1
-        else:
-            slot.put(value)
+        if self.slot is not None:
+            self.slot.put(value)
+
+    def again(self) -> None:
+        """Prepare the next attempt, after a turn that was cut off."""
+        self.attempt += 1
+        self.is_over = self._has_replied = False
+
+    def finish(self) -> None:
+        """Note that the actor has gone on."""
+        self.is_over = True
+
+    @contextmanager
+    def resumed(self) -> Iterator[None]:
+        """Make this the current turn: for one of a batch, or in a task that goes on with it."""
+        token = _current.set(self)
+        try:
+            yield
+        finally:
+            _current.reset(token)
 
 
-class Desk(Protocol):
-    """What the iterators need of an incarnation."""
+_current: ContextVar[Turn[Any] | None] = ContextVar("trt_turn", default=None)
 
-    @property
-    def stop(self) -> StopSignal:
-        """The request to stop."""
-        ...
+current_turn = _current.get
+"""Return the turn that the calling task is about, or None.
 
-    def mark_ready(self) -> None:
-        """Say that the incarnation is ready."""
-        ...
+It is set for each turn, never inherited from whoever started the actor. Tasks that a turn starts
+go on with it, also when it is over.
+"""
 
-
-class Batches(Generic[M_co]):
-    """Iterator over what has arrived, at most `size_max` at once; ends at a stop request."""
-
-    def __init__(self, intake: Intake[M_co], desk: Desk, size_max: int) -> None:
-        assert size_max >= 1, "a batch holds at least one message"
-        self._intake = intake
-        self._desk = desk
-        self._size_max = size_max
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> tuple[Turn[M_co], ...]:
-        self._desk.mark_ready()
-        taken = await self._intake.take(self._size_max, self._desk.stop)
-        if not taken:
-            raise StopAsyncIteration
-        return tuple(Turn(envelope, self._intake.mailbox) for envelope in taken)
-
-
-class Turns(Generic[M_co]):
-    """Iterator over single messages; ends at a stop request."""
-
-    def __init__(self, intake: Intake[M_co], desk: Desk) -> None:
-        self._batches: AsyncIterator[tuple[Turn[M_co], ...]] = Batches(intake, desk, 1)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Turn[M_co]:
-        (turn,) = await anext(self._batches)
-        return turn
+set_current_turn = _current.set
