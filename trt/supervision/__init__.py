@@ -51,9 +51,10 @@ from trt.supervision.events import (
     SupervisionEvent,
 )
 from trt.supervision.mailbox import Mailbox, MailboxStatistics, Overflow
+from trt.supervision.order import Refusal
 from trt.supervision.question import Ask
 from trt.supervision.ref import Ref
-from trt.supervision.restart import Backoff, Budget, Restart, Strategy
+from trt.supervision.restart import AutoShutdown, Backoff, Budget, Restart, Strategy
 from trt.supervision.snapshot import ActorSnapshot, Kind, State
 from trt.supervision.supervisor import Supervisor
 from trt.supervision.tree import Tree
@@ -67,6 +68,7 @@ __all__ = [
     "Ask",
     "AskCycle",
     "AskTimedOut",
+    "AutoShutdown",
     "Backoff",
     "Branch",
     "Budget",
@@ -89,6 +91,7 @@ __all__ = [
     "Poison",
     "Ready",
     "Ref",
+    "Refusal",
     "Restart",
     "RestartLimitExceeded",
     "Restarting",

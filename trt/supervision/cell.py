@@ -14,7 +14,7 @@ from trt.supervision.child import ACTOR_GRACE_S, Child
 from trt.supervision.context import Branch, Context, Emit
 from trt.supervision.errors import ActorCrashed, ActorStopped
 from trt.supervision.intake import Intake
-from trt.supervision.restart import Backoff, RestartWindow
+from trt.supervision.restart import Backoff, Restart, RestartWindow
 from trt.supervision.snapshot import ActorSnapshot, Kind, State
 from trt.supervision.stop_signal import StopSignal
 from trt.supervision.turn import Turn, set_current_turn
@@ -140,7 +140,19 @@ class Cell:
         self.error = error
         self.state = State.FAILED
         self._last_error = type(error).__name__
-        self.emit(events.Crashed(path=self.path, error=error))
+        turn = None if self.intake is None else self.intake.in_hand
+        self.emit(
+            events.Crashed(
+                path=self.path,
+                error=error,
+                incarnation=self.incarnation,
+                was_ready=self.is_ready,
+                message_type=None if turn is None else type(turn.message).__name__,
+                attempt=0 if turn is None else turn.attempt,
+                mailbox_depth=0 if self.intake is None else self.intake.mailbox.depth,
+                is_restarted=self.child.restart is not Restart.TEMPORARY,
+            )
+        )
 
     # Messages that are not handled
 
@@ -233,15 +245,25 @@ class Cell:
             own_s = ACTOR_GRACE_S
         return own_s + sum(subtree.stop_budget_s() for subtree in self._subtrees)
 
-    def back_off(self, backoff: Backoff, chance: random.Random | None) -> None:
-        """Note when the child is due again after a failure."""
+    def back_off(
+        self, backoff: Backoff, chance: random.Random | None, window: RestartWindow
+    ) -> None:
+        """Note when the child is due again after a failure that was counted in `window`."""
         now = trio.current_time()
         if self._ready_at is not None and now - self._ready_at >= backoff.cap_s:
             self._failures = 0
         delay_s = backoff.delay_s(self._failures, chance)
         self._failures += 1
         self.wait_until(now + delay_s)
-        self.emit(events.Restarting(path=self.path, delay_s=delay_s))
+        self.emit(
+            events.Restarting(
+                path=self.path,
+                delay_s=delay_s,
+                restarts_in_window=window.count(now),
+                restarts_max=window.budget.restarts,
+                within_s=window.budget.within_s,
+            )
+        )
 
     def wait_until(self, due_at: float) -> None:
         """Wait to be started at `due_at` (trio time)."""

@@ -28,7 +28,8 @@ class Child(Generic[M]):
 
     `grace_s` is the time from the request to stop until the cancellation; None means 5 s for an
     actor and, for a supervisor or a directory, what its own children need. `on_dead_letter` is
-    called for every message to this child that will not be handled.
+    called for every message to this child that will not be handled. `is_significant` children can
+    end their supervisor (see `AutoShutdown`); a permanent child never ends for good, so it cannot.
     """
 
     name: str
@@ -39,3 +40,9 @@ class Child(Generic[M]):
     start_timeout_s: float = field(default=30.0, kw_only=True, validator=validators.gt(0.0))
     poison: Poison = field(default=Poison(), kw_only=True)
     on_dead_letter: Callable[[DeadLetter], None] | None = field(default=None, kw_only=True)
+    is_significant: bool = field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        assert not (self.is_significant and self.restart is Restart.PERMANENT), (
+            f"{self.name}: a permanent child cannot be significant"
+        )

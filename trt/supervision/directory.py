@@ -228,7 +228,7 @@ class Directory(Generic[K, M]):
         if cell.error is not None:
             if not entry.window.record(trio.current_time()):
                 return self._give_up(entry, cell.error)
-            cell.back_off(self._backoff, self._chance)
+            cell.back_off(self._backoff, self._chance, entry.window)
             self._backing_off[entry.key] = entry
             return None
         if entry.mailbox.is_empty:
@@ -249,7 +249,11 @@ class Directory(Generic[K, M]):
 
     def _give_up(self, entry: _Entry[K, M], cause: Exception) -> Exception | None:
         path, budget = entry.cell.path, self._budget
-        entry.cell.emit(events.GaveUp(path=path))
+        entry.cell.emit(
+            events.GaveUp(
+                path=path, child=path, restarts_max=budget.restarts, within_s=budget.within_s
+            )
+        )
         error = RestartLimitExceeded(path, budget.restarts, budget.within_s)
         error.__cause__ = cause
         if self._on_given_up is None:

@@ -43,25 +43,44 @@ class Ready:
 
 @frozen(kw_only=True)
 class Crashed:
-    """The incarnation, or a hook called in its name, ended with `error`."""
+    """The incarnation, or a hook called in its name, ended with `error`.
+
+    `message_type` names the message in hand, in its turn number `attempt`; `mailbox_depth` counts
+    those that wait. `is_restarted` is False for a child that is never started again.
+    """
 
     path: str
     error: Exception = field(repr=_type_name)
+    incarnation: int = 0
+    was_ready: bool = False
+    message_type: str | None = None
+    attempt: int = 0
+    mailbox_depth: int = 0
+    is_restarted: bool = True
 
 
 @frozen(kw_only=True)
 class Restarting:
-    """The child will be started again in `delay_s` seconds."""
+    """The child will be started again in `delay_s` seconds, as number so many in the window."""
 
     path: str
     delay_s: float
+    restarts_in_window: int = 0
+    restarts_max: int = 0
+    within_s: float = 0.0
 
 
 @frozen(kw_only=True)
 class GaveUp:
-    """The restart budget at `path` is spent: the failure goes to the parent."""
+    """The restart budget at `path` is spent by a crash of `child`: the failure goes to the parent.
+
+    A directory gives up a key; then both are the path of its actor.
+    """
 
     path: str
+    child: str = ""
+    restarts_max: int = 0
+    within_s: float = 0.0
 
 
 @frozen(kw_only=True)

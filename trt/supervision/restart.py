@@ -42,6 +42,29 @@ class Strategy(Enum):
                 assert_never(self)
 
 
+class AutoShutdown(Enum):
+    """Which ends of significant children end their supervisor (OTP 24: `auto_shutdown`).
+
+    What counts is an end by itself, for good. A stop by hand or for a sibling's sake does not.
+    """
+
+    NEVER = auto()
+    ANY_SIGNIFICANT = auto()  # the first
+    ALL_SIGNIFICANT = auto()  # the last
+
+    def follows(self, *, others_are_up: bool) -> bool:
+        """Return whether the supervisor ends when a significant child has ended."""
+        match self:
+            case AutoShutdown.NEVER:
+                return False
+            case AutoShutdown.ANY_SIGNIFICANT:
+                return True
+            case AutoShutdown.ALL_SIGNIFICANT:
+                return not others_are_up
+            case _:
+                assert_never(self)
+
+
 @frozen
 class Budget:
     """How many restarts are tolerated in a sliding window; one more, and the supervisor gives up.

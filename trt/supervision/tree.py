@@ -6,7 +6,7 @@ import trio
 
 from trt.supervision.cell import Cell
 from trt.supervision.child import Child
-from trt.supervision.events import DidNotStop, SupervisionEvent
+from trt.supervision.events import Crashed, DeadLetter, DeadLettered, DidNotStop, SupervisionEvent
 from trt.supervision.restart import Budget, RestartWindow
 from trt.supervision.snapshot import ActorSnapshot
 from trt.supervision.supervisor import Supervisor
@@ -15,9 +15,19 @@ from trt.supervision.supervisor import Supervisor
 class Tree:
     """The root of supervision; nothing of it outlives `run`."""
 
-    def __init__(self, root: Supervisor, on_event: Callable[[SupervisionEvent], None]) -> None:
-        """Declare the tree; `on_event` hears everything, at once, and must not raise."""
+    def __init__(
+        self,
+        root: Supervisor,
+        on_event: Callable[[SupervisionEvent], None],
+        on_dead_letter: Callable[[DeadLetter], None] | None = None,
+    ) -> None:
+        """Declare the tree.
+
+        `on_event` hears everything, at once, and must not raise. `on_dead_letter` is called for
+        every message in the tree that will not be handled, before the hook of its child.
+        """
         self._on_event = on_event
+        self._on_dead_letter = on_dead_letter
         self._unstopped: list[str] = []
         self._cell = Cell(Child(root.name, root))
         self._cell.emit = self._emit
@@ -70,6 +80,11 @@ class Tree:
         if isinstance(event, DidNotStop) and event.path not in self._unstopped:
             self._unstopped.append(event.path)
         self._on_event(event)
+        if isinstance(event, DeadLettered) and self._on_dead_letter is not None:
+            try:
+                self._on_dead_letter(event.letter)
+            except Exception as error:  # noqa: BLE001 - a hook must not break an ordered stop
+                self._on_event(Crashed(path=event.path, error=error))
 
 
 def _ignore() -> None:
