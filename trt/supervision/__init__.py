@@ -22,7 +22,9 @@ async with trio.open_nursery() as nursery:
 
 from trt.supervision.child import Child, Poison
 from trt.supervision.context import Actor, Branch, Context
+from trt.supervision.crash_report import CrashReports, crash_report
 from trt.supervision.directory import Directory
+from trt.supervision.entry import WhenFull
 from trt.supervision.errors import (
     ActorCrashed,
     ActorStopped,
@@ -50,6 +52,7 @@ from trt.supervision.events import (
     StopRequested,
     SupervisionEvent,
 )
+from trt.supervision.handler import Handler, handles
 from trt.supervision.mailbox import Mailbox, MailboxStatistics, Overflow
 from trt.supervision.order import Refusal
 from trt.supervision.question import Ask
@@ -74,6 +77,7 @@ __all__ = [
     "Budget",
     "Child",
     "Context",
+    "CrashReports",
     "Crashed",
     "DeadLetter",
     "DeadLettered",
@@ -82,6 +86,7 @@ __all__ = [
     "DirectoryFull",
     "ExitedUnexpectedly",
     "GaveUp",
+    "Handler",
     "Kind",
     "Mailbox",
     "MailboxFull",
@@ -107,5 +112,8 @@ __all__ = [
     "Tree",
     "Turn",
     "Undelivered",
+    "WhenFull",
+    "crash_report",
     "current_turn",
+    "handles",
 ]

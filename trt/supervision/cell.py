@@ -235,6 +235,11 @@ class Cell:
         if not ended.is_set() and self._branch is None and not self._subtrees:
             self.emit(events.DidNotStop(path=self.path))
 
+    def grace_ends_at(self) -> float:
+        """Return when the incarnation is cancelled if it was asked to stop, or were now."""
+        asked_at = self.stop.requested_at
+        return (trio.current_time() if asked_at is None else asked_at) + self.stop_budget_s()
+
     def stop_budget_s(self) -> float:
         """Return how long the stop may take before the child is cancelled, in seconds."""
         if self.child.grace_s is not None:

@@ -68,6 +68,7 @@ class Host(Protocol):
     def stop(self) -> StopSignal: ...
     @property
     def intake(self) -> Intake[Any] | None: ...
+    def grace_ends_at(self) -> float: ...
     def mark_ready(self) -> None: ...
     async def run_subtree(self, branch: Branch, until: Callable[[], Awaitable[None]]) -> None: ...
 
@@ -99,6 +100,13 @@ class Context(Generic[M_co]):
     async def wait_stopping(self) -> None:
         """Return once this incarnation is asked to stop."""
         await self.stop.wait()
+
+    def grace_ends_at(self) -> float:
+        """Return when this incarnation will be cancelled if it has not ended by then (trio time).
+
+        As long as no stop is requested, that is when it would be if one was requested now.
+        """
+        return self._host.grace_ends_at()
 
     async def sleep(self, seconds: float) -> bool:
         """Sleep; return True, or False at once when a stop is requested."""

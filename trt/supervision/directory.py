@@ -7,40 +7,29 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import trio
-from attrs import define
 
 from trt.supervision import events
 from trt.supervision.cell import CANCELLED_GRACE_S, Cell
 from trt.supervision.child import ACTOR_GRACE_S, Child, Poison
 from trt.supervision.context import Actor, Context
+from trt.supervision.entry import Entry, WhenFull
 from trt.supervision.errors import ActorStopped, DirectoryFull, RestartLimitExceeded
 from trt.supervision.events import DeadLetter
 from trt.supervision.mailbox import Mailbox
+from trt.supervision.question import Question
 from trt.supervision.restart import Backoff, Budget, RestartWindow
 from trt.supervision.snapshot import ActorSnapshot, Kind
 from trt.supervision.stop_signal import StopSignal
 
 K = TypeVar("K")
 M = TypeVar("M")
+R = TypeVar("R")
 
 SHOWN_MAX = 50
+# How soon a key that waits for a place looks again for an idle actor, when one got new work.
+LOOK_AGAIN_S = 0.05
 # An actor is asleep at the latest a quarter after its idle time: one sweep instead of n timers.
 SWEEPS_PER_IDLE_TIME = 4
-
-
-@define(eq=False)
-class _Entry(Generic[K, M]):
-    """One key and its actor."""
-
-    key: K
-    cell: Cell
-    mailbox: Mailbox[M]
-    window: RestartWindow
-    received_before: int = 0
-    """How many messages its earlier incarnations had taken."""
-    has_left_unread: bool = False
-    """Whether its last incarnation finished without taking any of the messages that waited."""
-    is_falling_asleep: bool = False
 
 
 class Directory(Generic[K, M]):
@@ -48,9 +37,9 @@ class Directory(Generic[K, M]):
 
     An actor whose `run` returns leaves the directory; if messages have arrived meanwhile, it is
     started again at once, with them. One that has been idle for `idle_after_s` (nothing in hand,
-    nothing waiting) is asked to stop and so leaves too. One that crashes is restarted with backoff
-    under a budget of its own. Keys may be addressed before the directory runs and between its
-    restarts: their messages wait.
+    nothing waiting) is asked to stop and so leaves too, as does one that `when_full` sends away.
+    One that crashes is restarted with backoff under a budget of its own. Keys may be addressed
+    before the directory runs and between its restarts: their messages wait.
     """
 
     def __init__(  # noqa: PLR0913 - each is a decision that the tree's reader wants to see
@@ -60,6 +49,7 @@ class Directory(Generic[K, M]):
         *,
         mailbox_capacity: int,
         live_max: int,
+        when_full: WhenFull = WhenFull.REFUSE,
         idle_after_s: float | None = None,
         grace_s: float = ACTOR_GRACE_S,
         budget: Budget = Budget(),  # noqa: B008 - frozen
@@ -82,6 +72,7 @@ class Directory(Generic[K, M]):
         self._make = make
         self._mailbox_capacity = mailbox_capacity
         self._live_max = live_max
+        self._when_full = when_full
         self._idle_after_s = idle_after_s
         self._grace_s = grace_s
         self._budget = budget
@@ -91,14 +82,16 @@ class Directory(Generic[K, M]):
         self._on_given_up = on_given_up
         self._key_name = key_name
         self._chance = random
-        self._entries: dict[K, _Entry[K, M]] = {}
-        self._backing_off: dict[K, _Entry[K, M]] = {}
+        self._entries: dict[K, Entry[K, M]] = {}
+        self._backing_off: dict[K, Entry[K, M]] = {}
+        # Keys whose actor starts when an evicted one is gone; their messages wait.
+        self._without_place: dict[K, Entry[K, M]] = {}
         self._path = name
         self._emit: Callable[[events.SupervisionEvent], None] | None = None
         self._nursery: trio.Nursery | None = None
         self._stop: StopSignal | None = None
         self._is_retired = False
-        self._ended_in, self._ended = trio.open_memory_channel[tuple[_Entry[K, M], int]](math.inf)
+        self._ended_in, self._ended = trio.open_memory_channel[tuple[Entry[K, M], int]](math.inf)
 
     @property
     def name(self) -> str:
@@ -130,24 +123,28 @@ class Directory(Generic[K, M]):
         """Send like `tell_nowait`, but wait while the actor's mailbox is full."""
         await self._entry_of(key, message).mailbox.ref.tell(message)
 
+    async def ask(self, key: K, question: Question[M, R], timeout_s: float) -> R:
+        """Ask the actor of `key`, which is started if need be; see `Ref.ask` and `tell_nowait`."""
+        return await self._entry_of(key, question).mailbox.ref.ask(question, timeout_s)
+
     def keys(self) -> tuple[K, ...]:
         """Return the keys that have an actor, in the order in which they came."""
         return tuple(self._entries)
 
-    def _entry_of(self, key: K, message: object) -> _Entry[K, M]:
+    def _entry_of(self, key: K, message: object) -> Entry[K, M]:
         if self._is_retired or (self._stop is not None and self._stop.is_final):
             raise ActorStopped(self._path, message)
         entry = self._entries.get(key)
         if entry is not None:
             return entry
-        if len(self._entries) >= self._live_max:
+        if len(self._entries) >= self._live_max and not self._evict_one():
             raise DirectoryFull(self._path, message)
         entry = self._new_entry(key)
         self._entries[key] = entry
-        self._start(entry)
+        self._start_or_wait(entry)
         return entry
 
-    def _new_entry(self, key: K) -> _Entry[K, M]:
+    def _new_entry(self, key: K) -> Entry[K, M]:
         name = self._key_name(key)
         mailbox = Mailbox[M](f"{self._path}/{name}", self._mailbox_capacity)
         hook = self._on_dead_letter
@@ -162,7 +159,7 @@ class Directory(Generic[K, M]):
         cell = Cell(child)
         if self._emit is not None:
             cell.place(self._path, self._emit)
-        return _Entry(key, cell, mailbox, RestartWindow(self._budget))
+        return Entry(key, cell, mailbox, RestartWindow(self._budget))
 
     # Running
 
@@ -174,13 +171,13 @@ class Directory(Generic[K, M]):
         """
         self._path, self._emit, self._stop = ctx.path, ctx.emit, ctx.stop
         self._is_retired = False
-        self._backing_off = {}
-        self._ended_in, self._ended = trio.open_memory_channel[tuple[_Entry[K, M], int]](math.inf)
+        self._backing_off, self._without_place = {}, {}
+        self._ended_in, self._ended = trio.open_memory_channel[tuple[Entry[K, M], int]](math.inf)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             for entry in self._entries.values():
                 entry.cell.place(ctx.path, ctx.emit)
-                self._start(entry)
+                self._start_or_wait(entry)
             ctx.ready()
             try:
                 failure = await self._keep(ctx)
@@ -191,7 +188,7 @@ class Directory(Generic[K, M]):
         if failure is not None:
             raise failure
 
-    def _start(self, entry: _Entry[K, M]) -> None:
+    def _start(self, entry: Entry[K, M]) -> None:
         if self._nursery is None:
             return
         cell = entry.cell
@@ -204,11 +201,17 @@ class Directory(Generic[K, M]):
             cell.live, lambda: self._ended_in.send_nowait((entry, incarnation))
         )
 
+    def _start_or_wait(self, entry: Entry[K, M]) -> None:
+        if len(self._entries) - len(self._without_place) > self._live_max:
+            self._without_place[entry.key] = entry
+        else:
+            self._start(entry)
+
     async def _keep(self, ctx: Context[object]) -> Exception | None:
         sweep_at = self._next_sweep_at()
         while not ctx.is_stopping:
-            news: tuple[_Entry[K, M], int] | None = None
-            with ctx.stop.interrupts(min(self._next_due_at(), sweep_at)):
+            news: tuple[Entry[K, M], int] | None = None
+            with ctx.stop.interrupts(min(self._next_due_at(), sweep_at, self._look_again_at())):
                 news = await self._ended.receive()
             if news is not None:
                 failure = self._judge(*news)
@@ -216,15 +219,17 @@ class Directory(Generic[K, M]):
                     return failure
             elif not ctx.stop.is_requested:
                 self._start_due()
+                self._make_room()
                 if trio.current_time() >= sweep_at:
                     self._sweep()
                     sweep_at = self._next_sweep_at()
         return None
 
-    def _judge(self, entry: _Entry[K, M], incarnation: int) -> Exception | None:
+    def _judge(self, entry: Entry[K, M], incarnation: int) -> Exception | None:
         """Decide what follows on the end of an incarnation; return why the directory gives up."""
         cell = entry.cell
         assert cell.incarnation == incarnation, "one at a time for each key"
+        is_falling_asleep, entry.is_falling_asleep = entry.is_falling_asleep, False
         if cell.error is not None:
             if not entry.window.record(trio.current_time()):
                 return self._give_up(entry, cell.error)
@@ -234,20 +239,26 @@ class Directory(Generic[K, M]):
         if entry.mailbox.is_empty:
             self._remove(entry, "stopped")
             return None
+        if is_falling_asleep and self._without_place:
+            # New work came while it left: its place is promised, so it gets in line for another.
+            self._without_place[entry.key] = entry
+            self._give_place()
+            return None
         has_read = entry.mailbox.statistics().received > entry.received_before
-        if entry.is_falling_asleep or has_read or not entry.has_left_unread:
-            entry.has_left_unread = not (entry.is_falling_asleep or has_read)
+        if is_falling_asleep or has_read or not entry.has_left_unread:
+            entry.has_left_unread = not (is_falling_asleep or has_read)
             self._start(entry)
         else:
             # It would finish without reading for ever, as fast as the machine can.
             self._remove(entry, "unread")
         return None
 
-    def _remove(self, entry: _Entry[K, M], reason: str) -> None:
+    def _remove(self, entry: Entry[K, M], reason: str) -> None:
         del self._entries[entry.key]
         entry.cell.retire(reason)
+        self._give_place()
 
-    def _give_up(self, entry: _Entry[K, M], cause: Exception) -> Exception | None:
+    def _give_up(self, entry: Entry[K, M], cause: Exception) -> Exception | None:
         path, budget = entry.cell.path, self._budget
         entry.cell.emit(
             events.GaveUp(
@@ -287,19 +298,53 @@ class Directory(Generic[K, M]):
         assert self._idle_after_s is not None
         idle_before = trio.current_time() - self._idle_after_s
         for entry in self._entries.values():
-            intake = entry.cell.intake
-            if intake is None or intake.idle_since is None or entry.cell.has_ended:
-                continue
-            if intake.idle_since <= idle_before and not entry.is_falling_asleep:
+            if entry.idle_since is not None and entry.idle_since <= idle_before:
                 entry.is_falling_asleep = True
                 self._nursery.start_soon(self._put_to_sleep, entry)
 
-    async def _put_to_sleep(self, entry: _Entry[K, M]) -> None:
+    async def _put_to_sleep(self, entry: Entry[K, M]) -> None:
         with trio.CancelScope(shield=True):
             if entry.mailbox.is_empty:
                 await entry.cell.bring_down(is_final=False)
             else:
                 entry.is_falling_asleep = False
+
+    # Making room
+
+    def _evict_one(self) -> bool:
+        """Ask the actor that has been idle for longest to leave; return whether there is one."""
+        if self._when_full is WhenFull.REFUSE or self._nursery is None:
+            return False
+        idle = [
+            (entry.idle_since, entry)
+            for entry in self._entries.values()
+            if entry.idle_since is not None
+        ]
+        if not idle:
+            return False
+        _, evicted = min(idle, key=lambda pair: pair[0])
+        evicted.is_falling_asleep = True
+        self._nursery.start_soon(self._put_to_sleep, evicted)
+        return True
+
+    def _give_place(self) -> None:
+        """Start those that wait for a place, in order, as far as there are places."""
+        while self._without_place and self._nursery is not None:
+            if len(self._entries) - len(self._without_place) >= self._live_max:
+                return
+            key = next(iter(self._without_place))
+            self._start(self._without_place.pop(key))
+
+    def _look_again_at(self) -> float:
+        return trio.current_time() + LOOK_AGAIN_S if self._without_place else math.inf
+
+    def _make_room(self) -> None:
+        """See to it that as many leave as wait for a place."""
+        if self._without_place:
+            leaving = sum(entry.is_falling_asleep for entry in self._entries.values())
+            for _ in range(len(self._without_place) - leaving):
+                if not self._evict_one():
+                    return
 
     # Stopping and looking
 
@@ -315,7 +360,7 @@ class Directory(Generic[K, M]):
     def retire(self) -> None:
         """Refuse all keys, and turn what waits for them into dead letters."""
         self._is_retired = True
-        entries, self._entries = self._entries, {}
+        entries, self._entries, self._without_place = self._entries, {}, {}
         for entry in entries.values():
             entry.cell.retire()
 

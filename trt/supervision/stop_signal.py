@@ -13,6 +13,7 @@ class StopSignal:
         self._event = trio.Event()
         self._scopes: dict[trio.CancelScope, None] = {}
         self.is_final = False
+        self.requested_at: float | None = None
 
     @property
     def is_requested(self) -> bool:
@@ -23,6 +24,7 @@ class StopSignal:
         """Ask for the stop; `is_final` says that no next incarnation will follow."""
         self.is_final = self.is_final or is_final
         if not self.is_requested:
+            self.requested_at = trio.current_time()
             self._event.set()
             for scope in self._scopes:
                 scope.cancel()
