@@ -9,9 +9,8 @@ import trio
 from trio._core import _run as trio_scheduler
 from trio.testing import MockClock
 
+from tests.supervision.scale import SEEDS
 from trt.supervision import Context, Mailbox, SupervisionEvent, Supervisor, Tree
-
-SEEDS = range(24)
 
 Story = Callable[[], Awaitable[None]]
 

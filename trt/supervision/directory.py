@@ -91,7 +91,9 @@ class Directory(Generic[K, M]):
         self._nursery: trio.Nursery | None = None
         self._stop: StopSignal | None = None
         self._is_retired = False
-        self._ended_in, self._ended = trio.open_memory_channel[tuple[Entry[K, M], int]](math.inf)
+        self._ended_in, self._ended = trio.open_memory_channel[tuple[Entry[K, M], int] | None](
+            math.inf
+        )
 
     @property
     def name(self) -> str:
@@ -172,7 +174,9 @@ class Directory(Generic[K, M]):
         self._path, self._emit, self._stop = ctx.path, ctx.emit, ctx.stop
         self._is_retired = False
         self._backing_off, self._without_place = {}, {}
-        self._ended_in, self._ended = trio.open_memory_channel[tuple[Entry[K, M], int]](math.inf)
+        self._ended_in, self._ended = trio.open_memory_channel[tuple[Entry[K, M], int] | None](
+            math.inf
+        )
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             for entry in self._entries.values():
@@ -204,6 +208,7 @@ class Directory(Generic[K, M]):
     def _start_or_wait(self, entry: Entry[K, M]) -> None:
         if len(self._entries) - len(self._without_place) > self._live_max:
             self._without_place[entry.key] = entry
+            self._ended_in.send_nowait(None)  # wakes `_keep`, which looks for a place
         else:
             self._start(entry)
 
