@@ -1,8 +1,8 @@
 """A stage for supervision stories: virtual time, many scheduler seeds, children that keep a log."""
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import trio
@@ -19,16 +19,23 @@ def every_seed(story: Story) -> Callable[[], None]:
     """Make a test that plays `story` in virtual time under every scheduler seed."""
 
     def play() -> None:
-        before = trio_scheduler._ALLOW_DETERMINISTIC_SCHEDULING
-        trio_scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
-        try:
+        with deterministic():
             for seed in SEEDS:
                 play_once(story, seed)
-        finally:
-            trio_scheduler._ALLOW_DETERMINISTIC_SCHEDULING = before  # type: ignore[misc]
 
     play.__name__ = getattr(story, "__name__", "play")
     return play
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """Let the scheduler draw its order from the seed alone."""
+    before = trio_scheduler._ALLOW_DETERMINISTIC_SCHEDULING
+    trio_scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        trio_scheduler._ALLOW_DETERMINISTIC_SCHEDULING = before  # type: ignore[misc]
 
 
 def play_once(story: Story, seed: int) -> None:
