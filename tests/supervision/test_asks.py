@@ -124,36 +124,42 @@ async def test_two_that_ask_each_other_at_once_do_not_both_wait() -> None:
 
 
 @every_seed
-async def test_a_question_that_was_put_off_closes_no_cycle() -> None:
+async def test_a_question_that_was_put_off_may_be_followed_by_one_to_its_asker() -> None:
     held: list[Turn[Any]] = []
 
-    def puts_off(others: Troupe) -> Handle:
-        async def handle(turn: Turn[Any]) -> None:
-            if not held:
-                held.append(turn)
-            else:
-                # The asker of the first question waits, but not for this turn: a helper answers it.
-                turn.reply(await others.ask("free"))
-                held[0].reply("late but fine")
+    async def answer_later() -> None:
+        await trio.sleep(2)
+        held[0].reply("late but fine")
 
-        return handle
+    class PutsOff:
+        async def run(self, ctx: Context[Any]) -> None:
+            async with trio.open_nursery() as helpers:
+                async for turn in ctx.turns():
+                    if held:
+                        # a waits for the first question, which a helper answers: no cycle.
+                        turn.reply(await a.ref.ask(Double(2), 50.0))
+                    else:
+                        held.append(turn)
+                        helpers.start_soon(answer_later)
 
-    def free(_: Troupe) -> Handle:
-        async def handle(turn: Turn[Any]) -> None:
-            turn.reply("free")
+    async def asks_b_once(turn: Turn[Any]) -> None:
+        turn.reply("free" if held else await b.ref.ask(Double(1), 50.0))
 
-        return handle
-
-    actors = troupe(a=asks("b"), b=puts_off, free=free)
-    replies: list[Any] = []
+    a, b = Mailbox[Any]("a", 4), Mailbox[Any]("b", 4)
+    root = Supervisor(
+        "root",
+        [Child("a", Handler(asks_b_once), mailbox=a), Child("b", PutsOff(), mailbox=b)],
+    )
+    replies: list[object] = []
 
     async def ask() -> None:
-        replies.append(await actors.ask("a"))
+        replies.append(await a.ref.ask(Double(1), 50.0))
 
-    async with running(actors.root), trio.open_nursery() as nursery:
+    async with running(root), trio.open_nursery() as nursery:
         nursery.start_soon(ask)
         await trio.sleep(1)
-        assert await actors.ask("b") == "free"
+        answer: object = await b.ref.ask(Double(1), 50.0)
+        assert (answer, trio.current_time()) == ("free", 2.0)
         await trio.sleep(1)
         assert replies == ["late but fine"]
 

@@ -78,17 +78,19 @@ class Worker:
 
     books: Books
     patience_s: float
+    linger_s: float
 
     async def run(self, ctx: Context[Job]) -> None:
         turns = ctx.turns()
-        while not ctx.is_stopping:
-            turn = await self._next(turns)
+        # Asked for the next, it has no longer the last in hand: so it asks once more at the end.
+        while (turn := await self._next(turns)) is not None or not ctx.is_stopping:
             if turn is not None:
                 await trio.sleep(turn.message.work_s)
                 if turn.attempt <= turn.message.crashes:
                     raise ValueError
                 self.books.handled.append(turn.message.number)
                 turn.reply(turn.message.number)
+        await trio.sleep(self.linger_s)
 
     async def _next(self, turns: AsyncIterator[Turn[Job]]) -> Turn[Job] | None:
         with trio.move_on_after(self.patience_s):
@@ -159,8 +161,10 @@ class Place:
         )
 
     def _worker(self) -> Worker | BatchWorker:
-        patience_s = self.books.chance.choice((math.inf, math.inf, 0.3, None))
-        return BatchWorker(self.books) if patience_s is None else Worker(self.books, patience_s)
+        chance = self.books.chance
+        patience_s = chance.choice((math.inf, math.inf, 0.3))
+        lingering = Worker(self.books, patience_s, chance.choice((0.0, 0.0, 0.3, 3.0)))
+        return chance.choice((lingering, lingering, BatchWorker(self.books)))
 
     async def send(self) -> None:
         """Send one job in some way and write down if it was refused."""

@@ -179,6 +179,37 @@ async def test_no_message_is_lost_while_actors_fall_asleep() -> None:
 
 
 @every_seed
+async def test_a_message_to_an_actor_that_takes_its_time_to_fall_asleep_waits_for_the_next() -> (
+    None
+):
+    handled: list[str] = []
+
+    class Sleepy:
+        async def run(self, ctx: Context[str]) -> None:
+            async for turn in ctx.turns():
+                message = turn.message
+                handled.append(message)
+            await trio.sleep(3)
+
+    letters: list[DeadLetter] = []
+    directory: Directory[int, str] = Directory(
+        "sleepy",
+        lambda _: Sleepy(),
+        mailbox_capacity=2,
+        live_max=2,
+        idle_after_s=1.0,
+        on_dead_letter=lambda _, letter: letters.append(letter),
+    )
+    async with running(Supervisor("root", [Child("sleepy", directory)])):
+        directory.tell_nowait(1, "a")
+        await trio.sleep(2)
+        directory.tell_nowait(1, "b")
+        await trio.sleep(3)
+        assert handled == ["a", "b"]
+    assert letters == []
+
+
+@every_seed
 async def test_a_crash_restarts_one_key_with_its_messages_and_no_other() -> None:
     hall = Hall()
     async with running(hall.root) as tree:

@@ -6,11 +6,11 @@ from typing import Any
 
 import trio
 from attrs import define, field, frozen
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.supervision.model import Group, Leaf, Node
-from tests.supervision.scale import PROGRAMS
+from tests.supervision.scale import IS_SHRINKING, PROGRAMS
 from tests.supervision.stage import Player, deterministic, play_once
 from trt.supervision import (
     AutoShutdown,
@@ -229,6 +229,7 @@ async def play(shape: Shape, program: list[tuple[Deed, int, int]]) -> None:
 @settings(
     max_examples=PROGRAMS,
     deadline=None,
+    phases=tuple(Phase) if IS_SHRINKING else (Phase.generate,),
     derandomize=PROGRAMS <= 1_000,
     suppress_health_check=[HealthCheck.too_slow],
 )
