@@ -89,8 +89,8 @@ MUTANTS = [
     Mutant(
         "only the guilty message of a batch is poison",
         "mailbox",
-        "if queue and queue[0].attempt > 1:",
-        "if False:",
+        "if size_max == 1 or queue[0].attempt > 1:",
+        "if size_max == 1:",
         "test_undelivered",
         "test_only_the_guilty_message_of_a_batch_becomes_poison",
     ),

@@ -171,10 +171,14 @@ class Mailbox(Generic[M]):
     def take_many(self, size_max: int) -> list[Turn[M]]:
         """Take what has arrived, at most `size_max`; one that was cut off before comes alone."""
         queue = self._queue
-        self._peak = max(self._peak, len(queue))
-        if queue and queue[0].attempt > 1:
-            size_max = 1
-        taken = [queue.popleft() for _ in range(min(size_max, len(queue)))]
+        depth = len(queue)
+        if not depth:
+            return []
+        self._peak = max(self._peak, depth)
+        if size_max == 1 or queue[0].attempt > 1:
+            taken = [queue.popleft()]
+        else:
+            taken = [queue.popleft() for _ in range(min(size_max, depth))]
         self._received += len(taken)
         if self._senders:
             self._admit()

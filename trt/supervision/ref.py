@@ -1,7 +1,7 @@
 """`Ref`: all that others may hold of an actor."""
 
 from collections.abc import Awaitable
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar
 
 import trio
 from trio.lowlevel import current_task
@@ -40,10 +40,11 @@ class Ref(Generic[M_contra]):
     of its own.
     """
 
-    __slots__ = ("_post",)
+    __slots__ = ("_post", "_put_nowait")
 
     def __init__(self, post: Post) -> None:
         self._post = post
+        self._put_nowait = post.put_nowait
 
     @override
     def __repr__(self) -> str:
@@ -67,7 +68,7 @@ class Ref(Generic[M_contra]):
             ActorStopped: the actor has stopped for good.
         """
         about = None if cid is not None else current_turn()
-        self._post.put_nowait(Turn(message, cid if about is None else about.cid))
+        self._put_nowait(Turn(message, cid if about is None else about.cid))
 
     async def ask(
         self, question: Question[M_contra, R], timeout_s: float, *, cid: str | None = None
@@ -96,16 +97,17 @@ class Ref(Generic[M_contra]):
         turn.deadline = deadline
         slot = turn.slot = ReplySlot(post)
         asker = _present_asker()
-        if asker is None:
-            return cast("R", await _answer(post, turn, slot, deadline - now))
-        asker.waits(turn, post)
+        if asker is not None:
+            asker.waits(turn, post)
         try:
-            return cast("R", await _answer(post, turn, slot, deadline - now))
+            answer: R = await _answer(post, turn, slot, deadline - now)
         finally:
-            asker.goes_on()
+            if asker is not None:
+                asker.goes_on()
+        return answer
 
 
-async def _answer(post: Post, turn: Turn[Any], slot: ReplySlot, timeout_s: float) -> object:
+async def _answer(post: Post, turn: Turn[Any], slot: ReplySlot, timeout_s: float) -> Any:
     """Put the question and wait for its answer, both until its deadline."""
 
     def late() -> Exception:

@@ -12,19 +12,16 @@ class StopSignal:
     def __init__(self) -> None:
         self._event = trio.Event()
         self._scopes: dict[trio.CancelScope, None] = {}
+        self.is_requested = False
         self.is_final = False
         self.requested_at: float | None = None
-
-    @property
-    def is_requested(self) -> bool:
-        """Whether a stop was requested."""
-        return self._event.is_set()
 
     def request(self, *, is_final: bool) -> None:
         """Ask for the stop; `is_final` says that no next incarnation will follow."""
         self.is_final = self.is_final or is_final
         if not self.is_requested:
             self.requested_at = trio.current_time()
+            self.is_requested = True
             self._event.set()
             for scope in self._scopes:
                 scope.cancel()
