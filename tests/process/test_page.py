@@ -68,6 +68,13 @@ RICH_TEXT = [
 ]
 
 
+# The button spins before the server has heard of the tap; this counts what it has answered.
+TAPS_SENT = (
+    "performance.getEntriesByType('resource')"
+    ".filter((entry) => entry.name.endsWith('/api/tap')).length"
+)
+
+
 @asynccontextmanager
 async def open_sandbox(chat: FakeChat, wire: FakeWire) -> AsyncIterator[Page]:
     config = Config()
@@ -111,11 +118,13 @@ async def test_a_person_chats_with_the_bot() -> None:
         menu = chat.put(html="Выберите", buttons=["cat:image", "balance"])
         await page.click('button[data-tap="balance"]')
         await page.wait_until("document.querySelector('[data-tap=balance][aria-busy]')")
+        await page.wait_until(f"{TAPS_SENT} == 1")
         chat.answer(chat.taps[0], "100,00 ₽")
         await page.wait_until("!document.querySelector('[aria-busy]')")
         await page.wait_until("document.querySelector('.toast.shown')?.textContent == '100,00 ₽'")
         await page.click('button[data-tap="cat:image"]')
         await page.wait_until("document.querySelector('[data-tap=\"cat:image\"][aria-busy]')")
+        await page.wait_until(f"{TAPS_SENT} == 2")
         chat.answer(chat.taps[1], "Нельзя", is_alert=True)
         await page.wait_until("document.querySelector('#alert').open")
         await page.click("#alert button")

@@ -204,6 +204,7 @@ def _dispatcher(wired: Wiring, updates: "trio.MemoryReceiveChannel[InboxRow]") -
     return Dispatcher(
         DispatcherParts(
             db=wired.db,
+            sources=wired.parts.sources,
             events=wired.parts.events,
             bot_id=wired.parts.reception.bot_id,
             shard=wired.clerk.shard,

@@ -62,6 +62,7 @@ class Delivery:
         self._parts = parts
         self._pace = Pace() if pace is None else pace
         self._lanes: dict[ChatId, Lane] = {}
+        self._turnstile = trio.Lock()
 
     async def run(self, ctx: Context[RowsWaiting]) -> None:
         """Send until asked to stop; a send under way is finished first, within the grace."""
@@ -110,15 +111,21 @@ class Delivery:
 
     async def _run_lane(self, lane: Lane, ctx: Context[RowsWaiting]) -> None:
         """Send the rows of one chat until none is left."""
-        while not ctx.is_stopping:
-            wait_s = self._pace.wait_s(lane.chat_id, trio.current_time())
+        while len(lane) and not ctx.is_stopping:
+            wait_s = self._pace.chat_wait_s(lane.chat_id, trio.current_time())
             if wait_s > 0:
                 await ctx.sleep(wait_s)
                 continue
+            # One lane watches the bot's rate, the others stand in line: woken together for every
+            # send, a crowd of lanes would use up the processor.
+            async with self._turnstile:
+                wait_s = self._pace.bot_wait_s(trio.current_time())
+                if wait_s > 0 and not await ctx.sleep(wait_s):
+                    break
+                self._pace.take(lane.chat_id, trio.current_time())
             row = lane.next()
-            if row is None:
+            if row is None or ctx.is_stopping:
                 break
-            self._pace.take(lane.chat_id, trio.current_time())
             fate = await self._parts.courier.carry(row, lane.target(row))
             pause_s = await self._settle(lane, row, fate)
             if pause_s > 0:

@@ -41,14 +41,17 @@ class Pace:
         self._chats: dict[ChatId, _Meter] = {}
         self._frozen_until_s: dict[ChatId, float] = {}
 
-    def wait_s(self, chat_id: ChatId, now_s: float) -> float:
-        """Return the seconds until a send to `chat_id` is allowed; 0.0 means now."""
+    def chat_wait_s(self, chat_id: ChatId, now_s: float) -> float:
+        """Return the seconds until `chat_id` may get its next message; 0.0 means now."""
         chat = self._chats.get(chat_id, _IDLE)
         return max(
             self._frozen_until_s.get(chat_id, now_s) - now_s,
             chat.wait_s(self._chat_rate, now_s),
-            self._bot.wait_s(self._bot_rate, now_s),
         )
+
+    def bot_wait_s(self, now_s: float) -> float:
+        """Return the seconds until the bot may send its next message to anybody; 0.0 means now."""
+        return self._bot.wait_s(self._bot_rate, now_s)
 
     def take(self, chat_id: ChatId, now_s: float) -> None:
         """Count one send."""

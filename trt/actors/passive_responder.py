@@ -12,6 +12,7 @@ from trt.domain.reasons import Reason
 from trt.sources import Sources
 from trt.storage import inbox
 from trt.storage.database import Database, Transaction
+from trt.storage.errors import DatabaseUnavailable
 from trt.storage.inbox import InboxRow, InboxState
 from trt.supervision import Context
 from trt.telegram.client import TelegramClient
@@ -65,14 +66,15 @@ class PassiveResponder:
     async def _respond(self, row: InboxRow) -> None:
         parts = self._parts
         await trio.sleep(GRACE_S)
-        waits = await parts.db.transact(
-            inbox.is_unfinished, bot_id=row.bot_id, update_id=row.update_id
-        )
-        if not waits:
-            return
-        if parts.refuse is not None:
-            await parts.db.transact(parts.refuse, row)
-        if await self._tell_user(row):
+        try:
+            waits = await parts.db.transact(
+                inbox.is_unfinished, bot_id=row.bot_id, update_id=row.update_id
+            )
+            if waits and parts.refuse is not None:
+                await parts.db.transact(parts.refuse, row)
+        except DatabaseUnavailable:
+            waits = True  # nobody can have handled it, and the row stays for the next holder
+        if waits and await self._tell_user(row):
             parts.events.emit(
                 EventName.PASSIVE_REJECT,
                 cid=row.cid,

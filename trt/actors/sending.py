@@ -106,9 +106,7 @@ class Courier:
                 return TryLater(self.retry_s)  # the same edit a second time changes nothing
             if not isinstance(outcome, MessageGone):
                 return self._fate(outcome)
-        return self._fate(
-            await self.telegram.send_message(chat_id, screen.text, screen.keyboard)
-        )
+        return self._fate(await self.telegram.send_message(chat_id, screen.text, screen.keyboard))
 
     async def _answer(self, answer: AnswerCallback) -> Fate:
         self.taps.take(answer.callback_id)
