@@ -44,10 +44,10 @@ def test_a_freeze_holds_one_chat_only() -> None:
 def test_forgetting_too_early_gives_no_fresh_burst_and_no_thaw() -> None:
     pace = Pace(chat=Rate(interval_s=1.0, burst=3), bot=FREE)
     _send(pace, 3)
-    pace.forget(ANNA, 100.0)
+    pace.forget_idle(100.0)
     assert _wait_s(pace, ANNA, 100.0) > 0
     pace.freeze(BORIS, 30.0, 100.0)
-    pace.forget(BORIS, 101.0)
+    pace.forget_idle(101.0)
     assert _wait_s(pace, BORIS, 101.0) == pytest.approx(29.0)
 
 
@@ -56,9 +56,9 @@ def test_what_no_longer_matters_is_forgotten() -> None:
     for number in range(100):
         pace.take(ChatId(number), 100.0)
         pace.freeze(ChatId(number), 1.0, 100.0)
-        pace.forget(ChatId(number), 200.0)
-    assert not pace._chats
-    assert not pace._frozen_until_s
+    assert len(pace) == 100
+    pace.forget_idle(200.0)
+    assert len(pace) == 0
 
 
 def _wait_s(pace: Pace, chat_id: ChatId, now_s: float) -> float:

@@ -73,6 +73,7 @@ def test_reading_the_clock_is_taken_off_both_sides_of_a_call() -> None:
         ("/srv/trt/trt/storage/inbox.py", "finish", None),
         ("/srv/app/trt/storage/sqlite.py", "_write", STORAGE),
         ("/srv/app/trt/actors/delivery.py", "_run_lane", DELIVERY),
+        ("/srv/trt/.venv/lib/site-packages/httpx/_client.py", "post", DELIVERY),
         ("/usr/lib/python3.11/json/decoder.py", "decode", None),
     ],
 )

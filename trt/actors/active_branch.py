@@ -9,6 +9,7 @@ import trio
 from trt.actors.callback_clock import CallbackClock, TapOpened
 from trt.actors.delivery import Delivery, DeliveryParts, RowsWaiting
 from trt.actors.dispatcher import Dispatcher, DispatcherParts, InHand
+from trt.actors.janitor import Janitor, JanitorParts
 from trt.actors.job_keeper import JobGivenUp, JobKeeper, JobKeeperParts
 from trt.actors.kie_job import CallbackArrived, JobParts, KIEJobActor
 from trt.actors.leased_database import LeasedDatabase
@@ -164,6 +165,7 @@ def active_branch(
         ),
         parts.callbacks.receive,
     )
+    janitor = Janitor(JanitorParts(db=wired.db, sources=parts.sources))
     clock = CallbackClock(wired.taps, parts.telegram, parts.events)
     return Supervisor(
         "active",
@@ -180,6 +182,7 @@ def active_branch(
             Child("sessions", wired.sessions),
             Child("refusals", _refusals(wired), mailbox=wired.refusals, grace_s=1.0),
             Child("dispatcher", _dispatcher(wired, updates), grace_s=1.0),
+            Child("janitor", janitor, grace_s=1.0),
             _source_of_updates(parts),
         ],
     )

@@ -13,7 +13,7 @@ class Rate:
     burst: int
 
 
-CHAT_RATE = Rate(interval_s=1.0, burst=3)
+CHAT_RATE = Rate(interval_s=1.0, burst=5)
 """Bots FAQ: about one message per second in a chat, short bursts tolerated; edits count too."""
 BOT_RATE = Rate(interval_s=1 / 28, burst=25)
 """Bots FAQ: about thirty messages per second over all chats; two are left for answers."""
@@ -62,12 +62,16 @@ class Pace:
         """Send nothing to `chat_id` for `seconds` (Telegram's retry_after)."""
         self._frozen_until_s[chat_id] = now_s + seconds
 
-    def forget(self, chat_id: ChatId, now_s: float) -> None:
-        """Drop what is known of a chat once it no longer matters, so that memory stays bounded."""
-        if chat_id in self._chats and self._chats[chat_id].due_s <= now_s:
-            del self._chats[chat_id]
-        if self._frozen_until_s.get(chat_id, now_s + 1) <= now_s:
-            del self._frozen_until_s[chat_id]
+    def forget_idle(self, now_s: float) -> None:
+        """Drop what no longer holds anybody up, so that memory is bounded by the chats at work."""
+        self._chats = {chat: meter for chat, meter in self._chats.items() if meter.due_s > now_s}
+        self._frozen_until_s = {
+            chat: until_s for chat, until_s in self._frozen_until_s.items() if until_s > now_s
+        }
+
+    def __len__(self) -> int:
+        """Return how many chats are remembered."""
+        return len(self._chats.keys() | self._frozen_until_s.keys())
 
 
 _IDLE = _Meter()

@@ -154,7 +154,7 @@ def part_of(place: Place) -> str | None:
     roots += [index for index, name in enumerate(path[:-1]) if name == "trt"]
     if not roots:
         return None
-    words = [*path[roots[-1] :], function]
+    words = [*path[max(roots) :], function]
     for length in range(len(words), 0, -1):
         part = PARTS.get(".".join(words[:length]))
         if part is not None:
