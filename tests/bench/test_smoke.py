@@ -20,14 +20,22 @@ async def test_every_acknowledged_update_has_its_inbox_row(tmp_path: Path) -> No
     )
     report = await bench.run()
     assert report.inbox_rows == report.acknowledged > 0
-    assert report.paced.acknowledged == 12
+    assert report.paced_accepting.acknowledged == 12
+    assert report.paced_working.acknowledged == 12
     [only] = report.rounds
-    for load in (only.bare, only.accepting, only.working, report.paced):
+    for load in (only.bare, only.accepting, only.working, report.paced_accepting):
         assert load.acknowledged > 0
         assert load.refused == load.cut == 0
         assert 0 < load.p50_s <= load.p99_s <= load.max_s
     table = ingest_table(report)
-    for row in ("1 bare", "1 accepting", "1 working", "paced 40/s", "accepting / bare"):
+    for row in (
+        "1 bare",
+        "1 accepting",
+        "1 working",
+        "40/s accepting",
+        "40/s working",
+        "accepting / bare",
+    ):
         assert f"\n{row} " in table
 
 

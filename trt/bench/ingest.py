@@ -38,8 +38,10 @@ class IngestReport:
 
     connections: int
     rounds: Sequence[Round]
-    paced: LoadResult
-    """Open loop at `paced_rate_per_s` to a service that also handles what it accepts."""
+    paced_accepting: LoadResult
+    """Open loop at `paced_rate_per_s` to a service that only accepts."""
+    paced_working: LoadResult
+    """The same to a service that also handles what it accepts."""
     paced_rate_per_s: float
     acknowledged: int
     """Over all loads of the service; each has a database of its own."""
@@ -87,14 +89,18 @@ class IngestBench:
                 working = await self._load_service(self._place(telegram_port), is_active=True)
                 served += [accepting, working]
                 rounds.append(Round(bare=bare, accepting=accepting.load, working=working.load))
-            paced = await self._load_service(
-                self._place(telegram_port), is_active=True, rate_per_s=self.rate_per_s
-            )
-            served.append(paced)
+            paced = [
+                await self._load_service(
+                    self._place(telegram_port), is_active=is_active, rate_per_s=self.rate_per_s
+                )
+                for is_active in (False, True)
+            ]
+            served += paced
         return IngestReport(
             connections=self.connections,
             rounds=rounds,
-            paced=paced.load,
+            paced_accepting=paced[0].load,
+            paced_working=paced[1].load,
             paced_rate_per_s=self.rate_per_s,
             acknowledged=sum(one.load.acknowledged for one in served),
             inbox_rows=sum(one.inbox_rows for one in served),

@@ -11,7 +11,7 @@ bare       hypercorn on trio and an ASGI function that reads the body and answer
 accepting  `trt run` while another instance leads: each update is checked, committed (SQLite, full
            sync) and acknowledged, and stays in the inbox; this is what the ratio is about
 working    `trt run` alone: the same process also handles every /start and queues the menu
-paced      `trt run` alone, open loop; a latency counts from when the request was due"""
+N/s        open loop at that rate; a latency counts from when the request was due"""
 
 FLOW_NOTES = """\
 Each update is a /start: posted, committed, handled, its menu sent to a Bot API that answers at
@@ -28,7 +28,9 @@ def ingest_table(report: IngestReport) -> str:
             _load_row(f"{number} accepting", one.accepting),
             _load_row(f"{number} working", one.working),
         ]
-    rows.append(_load_row(f"paced {report.paced_rate_per_s:g}/s", report.paced))
+    pace = f"{report.paced_rate_per_s:g}/s"
+    rows.append(_load_row(f"{pace} accepting", report.paced_accepting))
+    rows.append(_load_row(f"{pace} working", report.paced_working))
     verdict = "reached" if report.ratio_accepting >= report.ratio_target else "MISSED"
     return (
         f"trt bench ingest: {report.connections} keep-alive connections\n\n{_aligned(rows)}\n\n"
