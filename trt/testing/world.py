@@ -121,7 +121,7 @@ class World:
         )
         self.instances.append(instance)
 
-        async def run(task_status: trio.TaskStatus[None]) -> None:
+        async def run(task_status: trio.TaskStatus[None]) -> None:  # noqa: ASYNC128 - the app tells
             try:
                 await app.run(task_status=task_status)
             finally:
