@@ -2,15 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
-from hypercorn.config import Config
-from hypercorn.trio import serve
 
 from tests.process.chromium import ChromiumError, Page, find_chromium, open_page
 from tests.sandbox.fake_chat import FakeChat, FakeWire
 from trt.sandbox.page_server import page_server
+from trt.web.listener import bind, serve_on
 
 CHROMIUM = find_chromium()
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -77,23 +77,13 @@ TAPS_SENT = (
 
 @asynccontextmanager
 async def open_sandbox(chat: FakeChat, wire: FakeWire) -> AsyncIterator[Page]:
-    config = Config()
-    config.bind = ["127.0.0.1:0"]
-    config.graceful_timeout = 0.2
-    config.loglevel = "ERROR"
     stop = trio.Event()
     assert CHROMIUM is not None
-    with trio.fail_after(60):
+    with trio.fail_after(60), bind("127.0.0.1", 0) as bound:
         async with trio.open_nursery() as nursery:
-            app = page_server(chat, wire, lambda: TREE)
-            (address,) = await nursery.start(
-                lambda task_status: serve(
-                    app,
-                    config,
-                    shutdown_trigger=stop.wait,
-                    task_status=task_status,
-                )
-            )
+            app: Any = page_server(chat, wire, lambda: TREE)
+            nursery.start_soon(serve_on, bound, app, stop.wait)
+            address = f"http://127.0.0.1:{bound.getsockname()[1]}"
             async with open_page(CHROMIUM) as page:
                 await page.goto(address)
                 await page.wait_until("document.querySelector('#link').textContent == 'на связи'")
