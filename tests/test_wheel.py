@@ -1,11 +1,13 @@
 """The installed package runs without the checkout: its registry and migrations travel in it."""
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.process.instance import (
@@ -15,6 +17,7 @@ from tests.process.instance import (
     run_command,
 )
 from tests.process.loopback import loopback
+from tests.process.sandbox import open_sandbox
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +68,16 @@ async def test_it_serves_a_person(installed: Path, empty: Path) -> None:
             user.send("/start")
             await user.wait_message("Привет", DEADLINE_S)
             assert await instance.stop() == 0
+
+
+async def test_its_page_is_inside(installed: Path, empty: Path) -> None:
+    async with open_sandbox(empty, installed) as sandbox, httpx.AsyncClient() as http:
+        page = await http.get(sandbox.url)
+        script = await http.get(f"{sandbox.url}/static/page.js")
+        sandbox.instance.signal(signal.SIGINT)
+        assert await sandbox.instance.wait_exit() == 0
+    assert (page.status_code, script.status_code) == (200, 200)
+    assert "Песочница" in page.text
 
 
 @pytest.mark.parametrize("command", [("run",), ("registry", "check")])

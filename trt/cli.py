@@ -11,6 +11,8 @@ import trio
 
 from trt.app import RegistryBroken
 from trt.assets import asset
+from trt.bench.children import ChildFailed
+from trt.bench.commands import add_bench_commands
 from trt.catalog.loader import load_catalogue
 from trt.catalog.problems import RegistryProblems
 from trt.config import ConfigProblems, read_config, read_database_path, read_tariff
@@ -30,6 +32,7 @@ EXIT_USAGE = 2
 
 EXPECTED = (
     CannotBind,
+    ChildFailed,
     DatabaseUnavailable,
     DatabaseUnopenable,
     MigrationRefused,
@@ -74,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     registry = commands.add_parser("registry", help="look after the model registry")
     registry.add_argument("action", choices=["check"], help="report every problem in the data")
     registry.set_defaults(command=_check_registry)
+
+    add_bench_commands(commands)
     return parser
 
 

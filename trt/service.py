@@ -8,6 +8,7 @@ import trio
 from trt.app import App, open_app
 from trt.config import Config
 from trt.sources import Sources
+from trt.supervision import RestartLimitExceeded, StartFailed
 from trt.telemetry.events import EventName
 
 EXIT_OK = 0
@@ -21,23 +22,28 @@ async def run_service(config: Config, sources: Sources) -> int:
     The first signal drains: posts get 503, what is in hand is finished, the lease is released. A
     second one stops at once: everything that matters is committed, the next start goes on from it.
 
+    When the tree gives up (its log lines ACTOR_CRASHED and ACTOR_GAVE_UP say why) the exit code is
+    1, and whoever supervises the process starts it again.
+
     Raises:
         CannotBind, DatabaseUnopenable, MigrationRefused, RegistryBroken: See `open_app`.
-        RestartLimitExceeded: The root's restart budget is spent.
     """
     async with open_app(config, sources) as app:
-        started_s = trio.current_time()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(stop_on_signal, app, config.drain_grace_s)
-            await _run(app, config)
-            nursery.cancel_scope.cancel()
+        started_s, has_given_up = trio.current_time(), False
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(stop_on_signal, app, config.drain_grace_s)
+                await _run(app, config)
+                nursery.cancel_scope.cancel()
+        except* (RestartLimitExceeded, StartFailed):
+            has_given_up = True
         app.parts.events.emit(
             EventName.APP_STOPPED,
             unstopped=",".join(app.tree.unstopped),
             duration_s=round(trio.current_time() - started_s, 3),
             pid=os.getpid(),
         )
-        return EXIT_UNSTOPPED if app.tree.unstopped else EXIT_OK
+        return EXIT_UNSTOPPED if has_given_up or app.tree.unstopped else EXIT_OK
 
 
 async def _run(app: App, config: Config) -> None:

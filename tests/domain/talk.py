@@ -74,7 +74,13 @@ class Talk:
 
 
 def screens(turn: Turn) -> list[ShowScreen]:
-    return [effect for effect in turn.effects if isinstance(effect, ShowScreen)]
+    """Return what the turn ends on: one screen, or none."""
+    return [effect for effect in turn.effects if isinstance(effect, ShowScreen)][-1:]
+
+
+def left_behind(turn: Turn) -> list[ShowScreen]:
+    """Return the messages that lose their buttons, because the order goes on in a new one."""
+    return [effect for effect in turn.effects if isinstance(effect, ShowScreen)][:-1]
 
 
 def shown(turn: Turn) -> Screen:

@@ -8,6 +8,7 @@ from tests.domain.talk import (
     Talk,
     draft_id,
     labels,
+    left_behind,
     ready,
     reason,
     screens,
@@ -212,3 +213,21 @@ def test_every_button_of_a_form_names_its_draft() -> None:
             data = parse(button.data)
             assert isinstance(data, DraftTap)
             assert data.draft_id == draft_id(talk)
+
+
+def test_a_question_that_was_answered_by_text_loses_its_buttons() -> None:
+    talk = Talk()
+    talk.tap("model:z-image")
+    question = talk.press("make:")
+    [bare] = left_behind(talk.say("a fox"))
+    assert bare.edit_message_id == MESSAGE
+    assert bare.screen.text == shown(question).text
+    assert bare.screen.keyboard == ()
+
+
+def test_a_message_that_nobody_tapped_yet_is_left_as_it_is() -> None:
+    talk = Talk()
+    talk.tap("model:z-image")
+    talk.press("make:")
+    talk.say("a fox")
+    assert not left_behind(talk.say("not a format"))

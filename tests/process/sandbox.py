@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from tests.process.instance import Instance, command_environment, started
+from tests.process.instance import CHECKOUT, Instance, command_environment, started
 from tests.process.loopback import HOST, free_port
 from trt.dev import DevPorts
 
@@ -26,10 +26,10 @@ class Sandbox:
 
 
 @asynccontextmanager
-async def open_sandbox(folder: Path) -> AsyncIterator[Sandbox]:
+async def open_sandbox(folder: Path, packages: Path = CHECKOUT) -> AsyncIterator[Sandbox]:
     """Start a sandbox on free ports and wait until it says where it is."""
     ports = four_free_ports()
-    environment = command_environment()
+    environment = command_environment(packages) | {"LOG_LEVEL": "INFO"}
     async with started(
         "dev", "--port", str(ports.page), environment=environment, folder=folder
     ) as instance:

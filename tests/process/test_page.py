@@ -2,15 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
-from hypercorn.config import Config
-from hypercorn.trio import serve
 
 from tests.process.chromium import ChromiumError, Page, find_chromium, open_page
 from tests.sandbox.fake_chat import FakeChat, FakeWire
 from trt.sandbox.page_server import page_server
+from trt.web.listener import bind, serve_on
 
 CHROMIUM = find_chromium()
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -68,25 +68,22 @@ RICH_TEXT = [
 ]
 
 
+# The button spins before the server has heard of the tap; this counts what it has answered.
+TAPS_SENT = (
+    "performance.getEntriesByType('resource')"
+    ".filter((entry) => entry.name.endsWith('/api/tap')).length"
+)
+
+
 @asynccontextmanager
 async def open_sandbox(chat: FakeChat, wire: FakeWire) -> AsyncIterator[Page]:
-    config = Config()
-    config.bind = ["127.0.0.1:0"]
-    config.graceful_timeout = 0.2
-    config.loglevel = "ERROR"
     stop = trio.Event()
     assert CHROMIUM is not None
-    with trio.fail_after(60):
+    with trio.fail_after(60), bind("127.0.0.1", 0) as bound:
         async with trio.open_nursery() as nursery:
-            app = page_server(chat, wire, lambda: TREE)
-            (address,) = await nursery.start(
-                lambda task_status: serve(
-                    app,
-                    config,
-                    shutdown_trigger=stop.wait,
-                    task_status=task_status,
-                )
-            )
+            app: Any = page_server(chat, wire, lambda: TREE)
+            nursery.start_soon(serve_on, bound, app, stop.wait)
+            address = f"http://127.0.0.1:{bound.getsockname()[1]}"
             async with open_page(CHROMIUM) as page:
                 await page.goto(address)
                 await page.wait_until("document.querySelector('#link').textContent == 'на связи'")
@@ -111,11 +108,13 @@ async def test_a_person_chats_with_the_bot() -> None:
         menu = chat.put(html="Выберите", buttons=["cat:image", "balance"])
         await page.click('button[data-tap="balance"]')
         await page.wait_until("document.querySelector('[data-tap=balance][aria-busy]')")
+        await page.wait_until(f"{TAPS_SENT} == 1")
         chat.answer(chat.taps[0], "100,00 ₽")
         await page.wait_until("!document.querySelector('[aria-busy]')")
         await page.wait_until("document.querySelector('.toast.shown')?.textContent == '100,00 ₽'")
         await page.click('button[data-tap="cat:image"]')
         await page.wait_until("document.querySelector('[data-tap=\"cat:image\"][aria-busy]')")
+        await page.wait_until(f"{TAPS_SENT} == 2")
         chat.answer(chat.taps[1], "Нельзя", is_alert=True)
         await page.wait_until("document.querySelector('#alert').open")
         await page.click("#alert button")

@@ -50,7 +50,8 @@ async def test_a_port_in_use(tmp_path: Path) -> None:
 
 
 async def test_an_address_of_another_machine(tmp_path: Path) -> None:
-    await refused(tmp_path, "Cannot listen on 192.0.2.1", HOST="192.0.2.1")
+    await refused(tmp_path, "Cannot listen on 192.0.2.1", "Set HOST", HOST="192.0.2.1")
+    await refused(tmp_path, "Cannot listen on 300.1.1.1", "Set HOST", HOST="300.1.1.1")
 
 
 async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

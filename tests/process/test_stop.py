@@ -8,7 +8,7 @@ import httpx
 import trio
 
 from tests.process.instance import DEADLINE_S
-from tests.process.loopback import Loopback, loopback
+from tests.process.loopback import HOST, Loopback, free_port, loopback
 from trt.sandbox.faults import Call
 from trt.sources import SystemSources
 from trt.storage.database import Transaction
@@ -81,6 +81,29 @@ async def test_a_second_signal_stops_at_once_and_loses_nothing(tmp_path: Path) -
         async with around.start() as successor:
             await user.wait_message("Привет", DEADLINE_S)
             assert await successor.stop() == 0
+
+
+async def test_a_deploy_is_a_non_event(tmp_path: Path) -> None:
+    async with loopback(tmp_path) as around:
+        user = around.telegram.user()
+        async with around.start() as old:
+            user.send("/start")
+            await user.wait_message("Привет", DEADLINE_S)
+            port = str(free_port())
+            place = {"PORT": port, "WEBHOOK_BASE_URL": f"http://{HOST}:{port}"}
+            async with around.start(**place) as new:
+                await new.wait_event("LOCK_WAITING")
+                await new.wait_event("APP_STARTED")
+                old.signal(signal.SIGTERM)
+                update_id = user.send("/balance")
+                taken = await new.wait_event("LOCK_ACQUIRED")
+                await user.wait_message("Баланс", DEADLINE_S)
+                assert await old.wait_exit() == 0
+                assert await new.stop() == 0
+        assert taken["why"] == "released"
+        assert around.telegram.update(update_id).attempts[-1] == 200
+        balances = [message for message in user.messages if "Баланс" in message.text]
+        assert len(balances) == 1
 
 
 async def test_no_secret_is_ever_written(tmp_path: Path) -> None:

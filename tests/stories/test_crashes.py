@@ -24,7 +24,7 @@ def test_a_session_that_crashes_once_still_answers(seed: int, when: When, log: L
 
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        await kit.has_confirmation(w, anna)
+        await kit.has_confirmation(anna)
         w.bot.trouble.fail("handle", Bug(), when=when)
         await kit.pressed(anna, kit.CONFIRM)
         await w.settled(120)
@@ -44,7 +44,7 @@ def test_a_tap_that_always_crashes_is_apologised_for_within_its_second(
 
     async def story(w: World) -> None:
         anna, boris = w.telegram.user(), w.telegram.user(first_name="Борис")
-        confirmation = await kit.has_confirmation(w, anna)
+        confirmation = await kit.has_confirmation(anna)
         w.bot.trouble.fail("handle", Bug(), times=3)
         tap = anna.tap(kit.CONFIRM)
         answer = await anna.wait_answer(tap)
@@ -54,7 +54,7 @@ def test_a_tap_that_always_crashes_is_apologised_for_within_its_second(
         assert await kit.inbox_state(w, tap.update_id) == ("dead", "HANDLER_CRASHED")
         assert await kit.jobs_of(w, anna) == []
         assert w.told(EventName.DISPATCH_FAIL, update_id=tap.update_id)
-        await kit.orders_picture(w, boris)
+        await kit.orders_picture(boris)
         await boris.wait_message(lambda message: message.kind == "photo", 60)
         await kit.pressed(anna, kit.CONFIRM, confirmation)  # her next update works
         await w.settled(120)
@@ -109,7 +109,7 @@ def test_a_job_that_crashes_at_a_step_goes_on_from_there(
 
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        await kit.has_confirmation(w, anna)
+        await kit.has_confirmation(anna)
         w.bot.trouble.fail(work, Bug(), when=when)
         await kit.pressed(anna, kit.CONFIRM)
         await w.settled(w.config.submit_grace_s + 60)
@@ -132,7 +132,7 @@ def test_a_job_whose_code_always_crashes_is_ended_and_refunded(seed: int, log: L
 
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        await kit.has_confirmation(w, anna)
+        await kit.has_confirmation(anna)
         w.bot.trouble.fail("deliver", Bug(), times=1000)
         await kit.pressed(anna, kit.CONFIRM)
         await w.settled(300)
@@ -152,7 +152,7 @@ def test_a_delivery_that_crashes_after_the_send_charges_once(
 
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        await kit.orders_picture(w, anna)
+        await kit.orders_picture(anna)
         await w.settled(1)
         w.bot.trouble.fail("_mark_sent", Bug(), when=when)
         await w.settled(120)
@@ -170,7 +170,7 @@ def test_an_actor_of_the_branch_that_crashes_loses_no_update(work: str, log: Log
         anna, boris = w.telegram.user(), w.telegram.user(first_name="Борис")
         for turn in range(4):
             w.bot.trouble.fail(work, Bug())
-            await kit.orders_picture(w, anna if turn % 2 else boris)
+            await kit.orders_picture(anna if turn % 2 else boris)
             await w.settled(40)
         w.bot.trouble.clear()
         assert w.told(EventName.ACTOR_CRASHED) or work == "count_attempt"
@@ -186,7 +186,7 @@ def test_an_actor_of_the_branch_that_crashes_loses_no_update(work: str, log: Log
 def test_a_slow_handler_does_not_let_the_spinner_turn(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        await kit.has_confirmation(w, anna)
+        await kit.has_confirmation(anna)
         w.bot.trouble.hold("handle")
         tap = anna.tap(kit.CONFIRM)
         answer = await anna.wait_answer(tap)
@@ -204,7 +204,7 @@ def test_a_slow_handler_does_not_let_the_spinner_turn(seed: int) -> None:
 def test_a_database_that_stalls_delays_and_loses_nothing(seed: int, log: LogOfTest) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        await kit.has_confirmation(w, anna)
+        await kit.has_confirmation(anna)
         w.bot.trouble.fail(None, DatabaseUnavailable("locked"), when=When.BEFORE, times=25)
         tap = anna.tap(kit.CONFIRM)
         await w.settled(200)

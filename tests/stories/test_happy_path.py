@@ -10,7 +10,7 @@ from trt.testing.world import World
 def test_a_tap_becomes_a_delivered_picture(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user(first_name="Анна")
-        confirmation = await kit.has_confirmation(w, anna)
+        confirmation = await kit.has_confirmation(anna)
         assert "0,63 ₽" in confirmation.text
         assert kit.PROMPT in confirmation.text
         tap = await kit.pressed(anna, kit.CONFIRM)
@@ -64,7 +64,7 @@ def test_a_video_is_ordered_in_english(seed: int) -> None:
 def test_repeat_offers_the_same_order_and_charges_for_it_again(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        await kit.orders_picture(w, anna)
+        await kit.orders_picture(anna)
         first = await anna.wait_message(lambda message: message.kind == "photo", 300)
         await w.settled()
         await kit.pressed(anna, "🔁 Повторить", first)
@@ -82,7 +82,7 @@ def test_repeat_offers_the_same_order_and_charges_for_it_again(seed: int) -> Non
 def test_back_cancel_and_balance_cost_nothing(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        confirmation = await kit.has_confirmation(w, anna)
+        confirmation = await kit.has_confirmation(anna)
         await kit.pressed(anna, "◀️ Назад", confirmation)
         await w.settled(5)
         assert confirmation.button("✅ Запустить") is None

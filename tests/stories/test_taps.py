@@ -25,7 +25,7 @@ def test_an_update_delivered_twice_is_handled_once(seed: int) -> None:
 def test_a_confirming_update_delivered_twice_charges_once(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        await kit.has_confirmation(w, anna)
+        await kit.has_confirmation(anna)
         tap = anna.tap(kit.CONFIRM)
         w.telegram.redeliver(tap.update_id)
         await w.settled(120)
@@ -41,7 +41,7 @@ def test_a_confirming_update_delivered_twice_charges_once(seed: int) -> None:
 def test_the_same_tap_under_a_new_update_id_starts_one_job(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        await kit.has_confirmation(w, anna)
+        await kit.has_confirmation(anna)
         tap = anna.tap(kit.CONFIRM)
         again = anna.resend(tap)
         assert again.update_id != tap.update_id
@@ -58,7 +58,7 @@ def test_the_same_tap_under_a_new_update_id_starts_one_job(seed: int) -> None:
 def test_twenty_quick_taps_on_confirm_are_one_job_and_one_charge(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        await kit.has_confirmation(w, anna)
+        await kit.has_confirmation(anna)
         first = anna.tap(kit.CONFIRM)
         taps = [first, *(anna.resend(first) for _ in range(19))]
         await w.settled(120)
@@ -103,7 +103,7 @@ def _ids(w: World, name: EventName, user_id: int) -> list[object]:
 def test_a_forged_choice_out_of_range_changes_nothing_and_is_said_to_be_outdated(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        confirmation = await kit.has_confirmation(w, anna)
+        confirmation = await kit.has_confirmation(anna)
         draft = confirmation.button(kit.CONFIRM)
         assert draft is not None
         assert draft.data is not None
@@ -124,7 +124,7 @@ def test_a_forged_choice_out_of_range_changes_nothing_and_is_said_to_be_outdated
 def test_the_buttons_of_another_person_start_nothing(seed: int) -> None:
     async def story(w: World) -> None:
         anna, eve = w.telegram.user(), w.telegram.user(first_name="Ева")
-        confirmation = await kit.has_confirmation(w, anna)
+        confirmation = await kit.has_confirmation(anna)
         eve.send("/start")
         await eve.wait_message("Ева")
         stolen = confirmation.button(kit.CONFIRM)
@@ -149,7 +149,7 @@ def test_the_buttons_of_another_person_start_nothing(seed: int) -> None:
 def test_who_cannot_pay_is_told_what_is_missing_and_nothing_starts(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        await kit.has_confirmation(w, anna)
+        await kit.has_confirmation(anna)
         tap = anna.tap(kit.CONFIRM)
         answer = await anna.wait_answer(tap)
         assert answer.text == "Не хватает 0,63 ₽. Ничего не списано."

@@ -1,4 +1,4 @@
-"""Telegram is busy, slow, broken or deaf: order and money are kept, and one chat delays no other."""
+"""Telegram is busy, slow, broken or deaf: order and money are kept, one chat delays no other."""
 
 import trio
 
@@ -74,7 +74,7 @@ def test_a_picture_whose_fate_is_unknown_is_sent_at_most_twice_and_charged_once(
     async def story(w: World) -> None:
         anna = w.telegram.user()
         w.telegram.faults.add("sendPhoto", CutAfter())
-        await kit.orders_picture(w, anna)
+        await kit.orders_picture(anna)
         await w.settled(120)
         assert len(kit.pictures(anna)) == 2
         assert len(w.told(EventName.MESSAGE_UNKNOWN)) == 1
@@ -88,7 +88,7 @@ def test_a_picture_that_was_cut_off_before_it_arrived_is_sent_again(seed: int) -
     async def story(w: World) -> None:
         anna = w.telegram.user()
         w.telegram.faults.add("sendPhoto", CutBefore())
-        await kit.orders_picture(w, anna)
+        await kit.orders_picture(anna)
         await w.settled(120)
         assert len(kit.pictures(anna)) == 1
         await kit.assert_paid_once(w, anna)
@@ -104,7 +104,7 @@ def test_retries_that_were_safe_do_not_count_against_a_message_of_unknown_fate(s
         anna = w.telegram.user()
         w.telegram.faults.add("sendPhoto", TooMany(2), times=3)
         w.telegram.faults.add("sendPhoto", CutBefore())
-        await kit.orders_picture(w, anna)
+        await kit.orders_picture(anna)
         await w.settled(200)
         assert len(kit.pictures(anna)) == 1
         await kit.assert_paid_once(w, anna)
@@ -117,7 +117,7 @@ def test_a_picture_that_never_gets_through_is_refunded(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
         w.telegram.faults.add("sendPhoto", CutBefore(), times=50)
-        await kit.orders_picture(w, anna)
+        await kit.orders_picture(anna)
         await w.settled(300)
         job = await kit.only_job(w, anna)
         assert (job.state, job.reason) == ("failed", "DELIVERY_FAILED")
@@ -130,7 +130,7 @@ def test_a_picture_that_never_gets_through_is_refunded(seed: int) -> None:
 def test_a_telegram_that_is_down_for_ten_minutes_only_delays(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        await kit.orders_picture(w, anna)
+        await kit.orders_picture(anna)
         app = w.network.apps.pop("telegram.test")
         await w.settled(600)
         w.network.apps["telegram.test"] = app
@@ -145,7 +145,7 @@ def test_a_telegram_that_is_down_for_ten_minutes_only_delays(seed: int) -> None:
 def test_who_blocks_the_bot_before_the_delivery_gets_the_money_back(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        await kit.orders_picture(w, anna)
+        await kit.orders_picture(anna)
         await w.settled(1)
         anna.blocked = True
         await w.settled(300)
@@ -164,13 +164,30 @@ def test_who_blocks_the_bot_before_the_delivery_gets_the_money_back(seed: int) -
 def test_a_status_message_that_was_deleted_is_written_anew(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        confirmation = await kit.has_confirmation(w, anna)
+        confirmation = await kit.has_confirmation(anna)
         await kit.pressed(anna, kit.CONFIRM)
         await w.settled(1)
         anna.chat.messages.remove(confirmation)
         await w.settled(120)
         assert len(kit.pictures(anna)) == 1
         assert kit.count(anna, "Списано 0,63 ₽") == 1
+        await kit.assert_paid_once(w, anna)
+
+    kit.tell(story, seed)
+
+
+@kit.SEEDS
+def test_an_edit_whose_fate_is_unknown_is_repeated_until_it_is_seen(seed: int) -> None:
+    """A second edit does no harm, so it is not counted against the message."""
+
+    async def story(w: World) -> None:
+        anna = w.telegram.user()
+        status = await kit.has_confirmation(anna)
+        w.telegram.faults.add("editMessageText", ServerError(502), times=12)
+        await kit.pressed(anna, kit.CONFIRM, status)
+        await w.settled(1200)
+        assert "Списано 0,63 ₽" in status.text
+        assert not w.told(EventName.MESSAGE_FAILED)
         await kit.assert_paid_once(w, anna)
 
     kit.tell(story, seed)

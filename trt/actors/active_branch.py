@@ -9,6 +9,7 @@ import trio
 from trt.actors.callback_clock import CallbackClock, TapOpened
 from trt.actors.delivery import Delivery, DeliveryParts, RowsWaiting
 from trt.actors.dispatcher import Dispatcher, DispatcherParts, InHand
+from trt.actors.janitor import Janitor, JanitorParts
 from trt.actors.job_keeper import JobGivenUp, JobKeeper, JobKeeperParts
 from trt.actors.kie_job import CallbackArrived, JobParts, KIEJobActor
 from trt.actors.leased_database import LeasedDatabase
@@ -164,6 +165,7 @@ def active_branch(
         ),
         parts.callbacks.receive,
     )
+    janitor = Janitor(JanitorParts(db=wired.db, sources=parts.sources))
     clock = CallbackClock(wired.taps, parts.telegram, parts.events)
     return Supervisor(
         "active",
@@ -180,6 +182,7 @@ def active_branch(
             Child("sessions", wired.sessions),
             Child("refusals", _refusals(wired), mailbox=wired.refusals, grace_s=1.0),
             Child("dispatcher", _dispatcher(wired, updates), grace_s=1.0),
+            Child("janitor", janitor, grace_s=1.0),
             _source_of_updates(parts),
         ],
     )
@@ -204,6 +207,7 @@ def _dispatcher(wired: Wiring, updates: "trio.MemoryReceiveChannel[InboxRow]") -
     return Dispatcher(
         DispatcherParts(
             db=wired.db,
+            sources=wired.parts.sources,
             events=wired.parts.events,
             bot_id=wired.parts.reception.bot_id,
             shard=wired.clerk.shard,

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from trt.actors.delivery_lane import Lane
 from trt.actors.handling import Happening
 from trt.actors.pace import Pace
-from trt.actors.sending import Arrived, Courier, Fate, Hopeless, TryLater, Uncertain
+from trt.actors.sending import Arrived, Courier, Fate, Hopeless, OtherWay, TryLater, Uncertain
 from trt.actors.settlement import Clerk
 from trt.domain.ids import ChatId, MessageId
 from trt.domain.reasons import Reason
@@ -27,6 +27,8 @@ SWEEP_EVERY_S = 15.0
 UNCERTAIN_MAX = 5
 """How many sends of uncertain fate a message may have before it is given up; with the pauses
 between them (1, 4, 16, 64 s) a gateway's bad minute costs nobody a result."""
+ANSWER_RETRIES = 4
+ANSWER_RETRY_S = 1.0
 AGE_S_MAX = 24 * 3600.0
 RETRY_S_MAX = 60.0
 
@@ -62,6 +64,7 @@ class Delivery:
         self._parts = parts
         self._pace = Pace() if pace is None else pace
         self._lanes: dict[ChatId, Lane] = {}
+        self._turnstile = trio.Lock()
 
     async def run(self, ctx: Context[RowsWaiting]) -> None:
         """Send until asked to stop; a send under way is finished first, within the grace."""
@@ -73,6 +76,7 @@ class Delivery:
             while not ctx.is_stopping:
                 for row in await self._claim(claimant):
                     await self._accept(row, ctx, nursery)
+                self._pace.forget_idle(trio.current_time())
                 with trio.move_on_after(SWEEP_EVERY_S):
                     async for _ in batches:
                         break
@@ -110,21 +114,27 @@ class Delivery:
 
     async def _run_lane(self, lane: Lane, ctx: Context[RowsWaiting]) -> None:
         """Send the rows of one chat until none is left."""
-        while not ctx.is_stopping:
-            wait_s = self._pace.wait_s(lane.chat_id, trio.current_time())
+        while len(lane) and not ctx.is_stopping:
+            wait_s = self._pace.chat_wait_s(lane.chat_id, trio.current_time())
             if wait_s > 0:
                 await ctx.sleep(wait_s)
                 continue
+            # One lane watches the bot's rate, the others stand in line: woken together for every
+            # send, a crowd of lanes would use up the processor.
+            async with self._turnstile:
+                wait_s = self._pace.bot_wait_s(trio.current_time())
+                if wait_s > 0 and not await ctx.sleep(wait_s):
+                    break
+                self._pace.take(lane.chat_id, trio.current_time())
             row = lane.next()
-            if row is None:
+            if row is None or ctx.is_stopping:
                 break
-            self._pace.take(lane.chat_id, trio.current_time())
-            fate = await self._parts.courier.carry(row, lane.target(row))
+            ways_tried = lane.ways_tried(row)
+            fate = await self._parts.courier.carry(row, lane.target(row), ways_tried)
             pause_s = await self._settle(lane, row, fate)
             if pause_s > 0:
                 await ctx.sleep(pause_s)
         del self._lanes[lane.chat_id]
-        self._pace.forget(lane.chat_id, trio.current_time())
 
     async def _settle(self, lane: Lane, row: OutboxRow, fate: Fate) -> float:
         """Write down what became of a send; returns the seconds to pause before the next."""
@@ -151,6 +161,9 @@ class Delivery:
                     return 0.0
                 await self._again(lane, row, is_ambiguous=True)
                 return float(4 ** (doubts - 1))
+            case OtherWay():
+                lane.other_way(row)
+                return 0.0
             case Hopeless(detail=detail):
                 await self._give_up(row, detail)
                 return 0.0
@@ -165,12 +178,16 @@ class Delivery:
         await self._mark(Attempted(outbox_id=row.outbox_id, is_ambiguous=is_ambiguous))
 
     async def _send_at_once(self, row: OutboxRow) -> None:
-        """Send an answer to a tap; one that fails is not tried again: its second is over."""
+        """Send an answer to a tap, again if need be: a second one for the same tap does no harm."""
         fate = await self._parts.courier.carry(row, None)
-        arrived = isinstance(fate, Arrived)
+        for _ in range(ANSWER_RETRIES):
+            if isinstance(fate, Arrived | Hopeless):
+                break
+            await trio.sleep(ANSWER_RETRY_S)
+            fate = await self._parts.courier.carry(row, None)
         await self._mark(
             Sent(outbox_id=row.outbox_id, message_id=None)
-            if arrived
+            if isinstance(fate, Arrived)
             else Failed(outbox_id=row.outbox_id, detail=repr(fate))
         )
         self._tell(row, EventName.ANSWER_CALLBACK_QUERY, outcome=type(fate).__name__)

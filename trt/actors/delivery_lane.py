@@ -17,6 +17,7 @@ class Lane:
     _waiting: deque[OutboxRow] = field(factory=deque)
     _slots: dict[str, MessageId] = field(factory=dict)
     _doubts: Counter[OutboxId] = field(factory=Counter)
+    _ways_tried: Counter[OutboxId] = field(factory=Counter)
 
     def add(self, row: OutboxRow) -> OutboxRow | None:
         """Append a row; returns the row that it made superfluous, if any."""
@@ -59,6 +60,15 @@ class Lane:
         """Count one send of uncertain fate; returns how many the row has had here."""
         self._doubts[row.outbox_id] += 1
         return self._doubts[row.outbox_id]
+
+    def other_way(self, row: OutboxRow) -> None:
+        """Note that one way of saying a row did not work, and put the row back for the next."""
+        self._ways_tried[row.outbox_id] += 1
+        self.put_back(row)
+
+    def ways_tried(self, row: OutboxRow) -> int:
+        """Return how many ways of saying a row did not work."""
+        return self._ways_tried[row.outbox_id]
 
     def __len__(self) -> int:
         return len(self._waiting)

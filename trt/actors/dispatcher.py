@@ -11,6 +11,7 @@ from trt.actors.refusals import Refuse
 from trt.actors.session import HandleUpdate
 from trt.domain.ids import BotId, Shard, UpdateId, UserId
 from trt.domain.reasons import Reason
+from trt.sources import Sources
 from trt.storage import inbox
 from trt.storage.database import Database
 from trt.storage.inbox import InboxRow
@@ -18,9 +19,13 @@ from trt.supervision import Context, Directory, DirectoryFull, MailboxFull, Ref
 from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream
 
-SWEEP_EVERY_S = 5.0
-"""How long a committed update can stay unnoticed when its hand-over was lost with its carrier."""
+SWEEP_EVERY_S = 0.25
+HANDOVER_S = 0.2
+"""An update as young as this is on its way through the channel. Both together are how long one can
+stay unnoticed that a passive instance took, or whose carrier crashed: less than the grace after
+which the passive instance tells its user to wait."""
 SWEEP_MAX = 500
+TURN_MAX = 64
 ATTEMPTS_MAX = 5
 """Takeovers that one update may survive unhandled before it is refused as the likely cause."""
 
@@ -48,6 +53,7 @@ class DispatcherParts:
     """What the dispatcher needs of the active branch."""
 
     db: Database
+    sources: Sources
     events: EventStream
     bot_id: BotId
     shard: Shard
@@ -62,8 +68,8 @@ class Dispatcher:
     """Holds the receiver of the ingress channel while this instance is active.
 
     Receives committed updates; sends each to its user's session, and refuses politely when that
-    one user's mailbox is full. At the start, and then every few seconds, it sweeps the inbox for
-    updates that nobody has in hand: those of the former holder, of a passive instance, of a crash.
+    one user's mailbox is full. At the start, and then all the time, it sweeps the inbox for updates
+    that nobody has in hand: those of the former holder, of a passive instance, of a crash.
     """
 
     def __init__(
@@ -76,7 +82,8 @@ class Dispatcher:
         """Dispatch until asked to stop; what is not dispatched stays in the inbox."""
         parts = self._parts
         await parts.db.transact(inbox.count_attempt, bot_id=parts.bot_id, shard=parts.shard)
-        await self._sweep()
+        for row in await self._unfinished():
+            self._dispatch(row)
         ctx.ready()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receive)
@@ -87,14 +94,22 @@ class Dispatcher:
     async def _receive(self) -> None:
         while True:
             self._dispatch(await self._updates.receive())
+            with suppress(trio.WouldBlock):
+                for _ in range(TURN_MAX):  # a wake-up costs ten times what a row costs
+                    self._dispatch(self._updates.receive_nowait())
 
     async def _sweep(self) -> None:
+        now = self._parts.sources.now()
+        for row in await self._unfinished():
+            age_s = (now - row.received_at).total_seconds()
+            if not 0.0 <= age_s < HANDOVER_S:  # another machine's clock may be ahead of ours
+                self._dispatch(row)
+
+    async def _unfinished(self) -> list[InboxRow]:
         parts = self._parts
-        rows = await parts.db.transact(
+        return await parts.db.transact(
             inbox.unfinished, bot_id=parts.bot_id, shard=parts.shard, limit=SWEEP_MAX
         )
-        for row in rows:
-            self._dispatch(row)
 
     def _dispatch(self, row: InboxRow) -> None:
         parts = self._parts

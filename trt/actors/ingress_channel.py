@@ -1,5 +1,6 @@
 """The ingress channel: committed updates on their way to whoever holds its one receiver."""
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,10 @@ class ChannelStatistics:
     depth: int
     peak: int
     sent: int
+    received: int
+    refused: int
+    """Always 0: a full channel makes its sender wait; the posts behind it are refused."""
+    oldest_age_s: float
     waiting_senders: int
     receiver: str | None
 
@@ -33,6 +38,8 @@ class IngressChannel:
     def __init__(self, capacity: int, *, name: str = "ingress") -> None:
         self._name = name
         self._send, self._receive = trio.open_memory_channel[InboxRow](capacity)
+        self._sent_at_s: deque[float] = deque(maxlen=capacity)
+        """When each row that may still wait was sent; the channel is first in, first out."""
         self._sent = 0
         self._holder: str | None = None
 
@@ -42,6 +49,7 @@ class IngressChannel:
             self._send.send_nowait(row)
         except trio.WouldBlock:
             await self._send.send(row)
+        self._sent_at_s.append(trio.current_time())
         self._sent += 1
 
     @contextmanager
@@ -57,12 +65,17 @@ class IngressChannel:
     def statistics(self) -> ChannelStatistics:
         """Describe the channel."""
         raw = self._send.statistics()
+        depth = raw.current_buffer_used
+        oldest_age_s = trio.current_time() - self._sent_at_s[-depth] if depth else 0.0
         return ChannelStatistics(
             name=self._name,
             capacity=int(raw.max_buffer_size),
-            depth=raw.current_buffer_used,
+            depth=depth,
             peak=raw.peak_buffer_used,
             sent=self._sent,
+            received=self._sent - depth,
+            refused=0,
+            oldest_age_s=round(oldest_age_s, 3),
             waiting_senders=raw.tasks_waiting_send,
             receiver=self._holder,
         )

@@ -137,13 +137,18 @@ class LockKeeper:
     async def _lead(self, ctx: Context[None], held: Held) -> None:
         """Run the active branch for as long as the lease is ours."""
         parts = self._parts
+
+        async def until_lost() -> None:
+            await held.wait_lost()
+            self._show("PASSIVE", None)  # what still stops can commit nothing any more
+
         self._show("ACTIVE", held.epoch)
         parts.events.emit(
             EventName.LOCK_ACQUIRED, holder=parts.holder, epoch=held.epoch, **_told(held.takeover)
         )
         try:
             with parts.ingress.receiver_for("dispatcher") as updates:
-                await ctx.run_subtree(parts.leading(held, updates), held.wait_lost)
+                await ctx.run_subtree(parts.leading(held, updates), until_lost)
         finally:
             self._show("PASSIVE", None)
         if held.lost.is_set():

@@ -13,7 +13,7 @@ class Rate:
     burst: int
 
 
-CHAT_RATE = Rate(interval_s=1.0, burst=3)
+CHAT_RATE = Rate(interval_s=1.0, burst=5)
 """Bots FAQ: about one message per second in a chat, short bursts tolerated; edits count too."""
 BOT_RATE = Rate(interval_s=1 / 28, burst=25)
 """Bots FAQ: about thirty messages per second over all chats; two are left for answers."""
@@ -41,14 +41,17 @@ class Pace:
         self._chats: dict[ChatId, _Meter] = {}
         self._frozen_until_s: dict[ChatId, float] = {}
 
-    def wait_s(self, chat_id: ChatId, now_s: float) -> float:
-        """Return the seconds until a send to `chat_id` is allowed; 0.0 means now."""
+    def chat_wait_s(self, chat_id: ChatId, now_s: float) -> float:
+        """Return the seconds until `chat_id` may get its next message; 0.0 means now."""
         chat = self._chats.get(chat_id, _IDLE)
         return max(
             self._frozen_until_s.get(chat_id, now_s) - now_s,
             chat.wait_s(self._chat_rate, now_s),
-            self._bot.wait_s(self._bot_rate, now_s),
         )
+
+    def bot_wait_s(self, now_s: float) -> float:
+        """Return the seconds until the bot may send its next message to anybody; 0.0 means now."""
+        return self._bot.wait_s(self._bot_rate, now_s)
 
     def take(self, chat_id: ChatId, now_s: float) -> None:
         """Count one send."""
@@ -59,12 +62,16 @@ class Pace:
         """Send nothing to `chat_id` for `seconds` (Telegram's retry_after)."""
         self._frozen_until_s[chat_id] = now_s + seconds
 
-    def forget(self, chat_id: ChatId, now_s: float) -> None:
-        """Drop what is known of a chat once it no longer matters, so that memory stays bounded."""
-        if chat_id in self._chats and self._chats[chat_id].due_s <= now_s:
-            del self._chats[chat_id]
-        if self._frozen_until_s.get(chat_id, now_s + 1) <= now_s:
-            del self._frozen_until_s[chat_id]
+    def forget_idle(self, now_s: float) -> None:
+        """Drop what no longer holds anybody up, so that memory is bounded by the chats at work."""
+        self._chats = {chat: meter for chat, meter in self._chats.items() if meter.due_s > now_s}
+        self._frozen_until_s = {
+            chat: until_s for chat, until_s in self._frozen_until_s.items() if until_s > now_s
+        }
+
+    def __len__(self) -> int:
+        """Return how many chats are remembered."""
+        return len(self._chats.keys() | self._frozen_until_s.keys())
 
 
 _IDLE = _Meter()

@@ -1,5 +1,6 @@
 """PassiveResponder: holds the receiver while another instance is active."""
 
+from collections import deque
 from collections.abc import Callable
 
 import trio
@@ -12,6 +13,7 @@ from trt.domain.reasons import Reason
 from trt.sources import Sources
 from trt.storage import inbox
 from trt.storage.database import Database, Transaction
+from trt.storage.errors import DatabaseUnavailable
 from trt.storage.inbox import InboxRow, InboxState
 from trt.supervision import Context
 from trt.telegram.client import TelegramClient
@@ -20,8 +22,9 @@ from trt.telegram.updates import Unsupported, read_event
 from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream
 
-GRACE_S = 0.6
+GRACE_S = 0.55
 """How long the active instance may take to claim an update before the user is told to wait."""
+LOOK_EVERY_S = 0.1
 NOTICE_EVERY_S = 60.0
 
 
@@ -49,31 +52,54 @@ class PassiveResponder:
         self._parts = parts
         self._updates = updates
         self._noticed_s: dict[UserId, float] = {}
+        self._in_grace: deque[tuple[float, InboxRow]] = deque()
 
     async def run(self, ctx: Context[None]) -> None:
         """Respond until the lease changes hands."""
         ctx.ready()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._receive, nursery)
-            await ctx.wait_stopping()
+            nursery.start_soon(self._receive)
+            while await ctx.sleep(LOOK_EVERY_S):
+                for row in await self._unclaimed(self._grace_over()):
+                    nursery.start_soon(self._respond, row)
             nursery.cancel_scope.cancel()
 
-    async def _receive(self, nursery: trio.Nursery) -> None:
+    async def _receive(self) -> None:
         while True:
-            nursery.start_soon(self._respond, await self._updates.receive())
+            row = await self._updates.receive()
+            self._in_grace.append((trio.current_time() + GRACE_S, row))
+
+    def _grace_over(self) -> list[InboxRow]:
+        """Take the rows that the active instance has had its time for; they came in that order."""
+        now_s = trio.current_time()
+        over = []
+        while self._in_grace and self._in_grace[0][0] <= now_s:
+            over.append(self._in_grace.popleft()[1])
+        return over
+
+    async def _unclaimed(self, rows: list[InboxRow]) -> list[InboxRow]:
+        """Return which of the rows still wait; with `reject` they are closed."""
+        if not rows:
+            return []
+        try:
+            return await self._parts.db.transact(self._close_or_leave, rows)
+        except DatabaseUnavailable:
+            return rows  # nobody can have handled them, and they stay for the next holder
+
+    def _close_or_leave(self, tx: Transaction, rows: list[InboxRow]) -> list[InboxRow]:
+        waiting = [
+            row
+            for row in rows
+            if inbox.is_unfinished(tx, bot_id=row.bot_id, update_id=row.update_id)
+        ]
+        if self._parts.refuse is not None:
+            for row in waiting:
+                self._parts.refuse(tx, row)
+        return waiting
 
     async def _respond(self, row: InboxRow) -> None:
-        parts = self._parts
-        await trio.sleep(GRACE_S)
-        waits = await parts.db.transact(
-            inbox.is_unfinished, bot_id=row.bot_id, update_id=row.update_id
-        )
-        if not waits:
-            return
-        if parts.refuse is not None:
-            await parts.db.transact(parts.refuse, row)
         if await self._tell_user(row):
-            parts.events.emit(
+            self._parts.events.emit(
                 EventName.PASSIVE_REJECT,
                 cid=row.cid,
                 update_id=row.update_id,

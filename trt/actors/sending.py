@@ -57,13 +57,21 @@ class Uncertain:
 
 
 @frozen
+class OtherWay:
+    """Telegram will not have it this way: the message to edit is gone, or it is no photo for it.
+
+    The next way is a send of its own, with its own place in the pace.
+    """
+
+
+@frozen
 class Hopeless:
     """It will never happen; `detail` is for the operator."""
 
     detail: str
 
 
-Fate = Arrived | TryLater | Uncertain | Hopeless
+Fate = Arrived | TryLater | Uncertain | OtherWay | Hopeless
 
 Sender = Callable[[ChatId, ResultFile, str, Keyboard], Awaitable[SendOutcome]]
 
@@ -77,21 +85,23 @@ class Courier:
     taps: OpenTaps
     retry_s: float = 2.0
 
-    async def carry(self, row: OutboxRow, target: MessageId | None) -> Fate:
-        """Carry out one row.
+    async def carry(self, row: OutboxRow, target: MessageId | None, ways_tried: int = 0) -> Fate:
+        """Carry out one row, by one call that Telegram counts.
 
         Args:
             row: What to say and to whom.
             target: The message that the row's screen should replace, if it is known.
+            ways_tried: How many ways of saying it ended as `OtherWay` before.
         """
         try:
             match row.reply:
                 case ShowScreen(screen=screen, edit_message_id=edit_message_id):
-                    return await self._show(row.chat_id, screen, target or edit_message_id)
+                    edited = (target or edit_message_id) if ways_tried == 0 else None
+                    return await self._show(row.chat_id, screen, edited)
                 case AnswerCallback():
                     return await self._answer(row.reply)
                 case SendResult():
-                    return await self._send_result(row.chat_id, row.reply)
+                    return await self._send_result(row.chat_id, row.reply, ways_tried)
                 case _:
                     assert_never(row.reply)
         except TelegramUnavailable:
@@ -104,11 +114,8 @@ class Courier:
             )
             if isinstance(outcome, OutcomeUnknown):
                 return TryLater(self.retry_s)  # the same edit a second time changes nothing
-            if not isinstance(outcome, MessageGone):
-                return self._fate(outcome)
-        return self._fate(
-            await self.telegram.send_message(chat_id, screen.text, screen.keyboard)
-        )
+            return OtherWay() if isinstance(outcome, MessageGone) else self._fate(outcome)
+        return self._fate(await self.telegram.send_message(chat_id, screen.text, screen.keyboard))
 
     async def _answer(self, answer: AnswerCallback) -> Fate:
         self.taps.take(answer.callback_id)
@@ -119,19 +126,16 @@ class Courier:
             return Arrived(None)  # the clock was faster, or the tap is too old: no spinner is left
         return self._fate(outcome)
 
-    async def _send_result(self, chat_id: ChatId, result: SendResult) -> Fate:
+    async def _send_result(self, chat_id: ChatId, result: SendResult, ways_tried: int) -> Fate:
         try:
             file = await self.kie.fetch_result(result.urls[0], RESULT_BYTES_MAX)
         except KIEUnavailable:
             return TryLater(self.retry_s)
         if isinstance(file, RefusedResult):
             return Hopeless(file.why)
-        first, *others = self._ways(file)
-        outcome = await first(chat_id, file, result.caption, result.keyboard)
-        for send in others:
-            if isinstance(outcome, Rejected):
-                outcome = await send(chat_id, file, result.caption, result.keyboard)
-        return self._fate(outcome)
+        send, *others = self._ways(file)[ways_tried:]
+        outcome = await send(chat_id, file, result.caption, result.keyboard)
+        return OtherWay() if isinstance(outcome, Rejected) and others else self._fate(outcome)
 
     def _ways(self, file: ResultFile) -> tuple[Sender, ...]:
         """Return the ways of sending a file, the handsomest first."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import trio
 from attrs import frozen
 
 from trt.actors.ingress_channel import IngressChannel
@@ -62,11 +61,9 @@ class UpdateIngress:
         """Commit batches until asked to stop."""
         async for batch in ctx.batches(BATCH_MAX):
             fresh = await self._commit(batch)
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_cancel_on_stop, ctx, nursery.cancel_scope)
+            with ctx.stop.interrupts():
                 for row in fresh:
                     await self._channel.send(row)
-                nursery.cancel_scope.cancel()
 
     async def _commit(self, batch: Sequence[Turn[Accept]]) -> list[InboxRow]:
         rows = [turn.message.row for turn in batch]
@@ -101,8 +98,3 @@ class UpdateIngress:
             user_id=row.user_id,
             **fields,
         )
-
-
-async def _cancel_on_stop(ctx: Context[Accept], scope: trio.CancelScope) -> None:
-    await ctx.wait_stopping()
-    scope.cancel()

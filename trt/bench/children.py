@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+import httpx
 import msgspec
 import trio
 
@@ -14,6 +15,7 @@ from trt.bench.load import LoadOrder, LoadResult
 from trt.web.listener import bind
 
 LOOPBACK = "127.0.0.1"
+READY_WITHIN_S = 30.0
 STOP_S = 5.0
 RECEIVE_BYTES = 65_536
 
@@ -70,12 +72,26 @@ async def _end(process: trio.Process) -> None:
 
 @asynccontextmanager
 async def server(module: str, said: Path) -> AsyncIterator[int]:
-    """Run a server of this package on a socket that listens already; yields its port."""
+    """Run a server of this package; yields its port once it has answered there.
+
+    Raises:
+        ChildFailed: It does not answer.
+    """
     with bind(LOOPBACK, 0) as bound:
         port: int = bound.getsockname()[1]
         descriptor = bound.fileno()
         async with child([module, str(descriptor)], said, pass_fds=[descriptor]):
+            await _wait_answer(port, said)
             yield port
+
+
+async def _wait_answer(port: int, said: Path) -> None:
+    """The socket listens already, so one question is enough: it waits until the child is there."""
+    try:
+        async with httpx.AsyncClient(timeout=READY_WITHIN_S) as http:
+            await http.get(f"http://{LOOPBACK}:{port}/")
+    except httpx.TransportError as error:
+        raise ChildFailed(f"A server of the bench did not start:\n{last_words(said)}") from error
 
 
 async def run_load(order: LoadOrder, said: Path) -> LoadResult:

@@ -1,9 +1,10 @@
-"""The service of `trt bench flow`: the real one, without Telegram's rates, and asked what it spends.
+"""The service of `trt bench flow`: the real one without Telegram's rates, asked what it spends.
 
 It reads its configuration as one JSON line from stdin, then words: `usage` is answered with a JSON
 line, `profile` begins one. The end of stdin ends it.
 """
 
+import os
 import resource
 import sys
 
@@ -56,11 +57,15 @@ async def _answer_questions(app: App) -> None:
                 case b"usage" if is_profiled:
                     main.close()
                     await app.parts.db.transact(_in_writer, writer, is_open=False)
-                    _say(usage(dict(main.by_part() + writer.by_part())))
+                    _say(usage(_sum(main.by_part(), writer.by_part())))
                 case b"usage":
                     _say(usage({}))
                 case _:
                     raise ValueError(f"unknown question {word!r}")
+
+
+def _sum(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    return {part: one.get(part, 0.0) + other.get(part, 0.0) for part in {**one, **other}}
 
 
 def _in_writer(_: Transaction, spending: Spending, *, is_open: bool) -> None:
@@ -76,9 +81,7 @@ def _in_writer(_: Transaction, spending: Spending, *, is_open: bool) -> None:
 def usage(parts: dict[str, float]) -> Usage:
     """Return what this process has spent."""
     spent = resource.getrusage(resource.RUSAGE_SELF)
-    return Usage(
-        cpu_s=spent.ru_utime + spent.ru_stime, rss_kib_peak=spent.ru_maxrss, parts=parts
-    )
+    return Usage(cpu_s=spent.ru_utime + spent.ru_stime, rss_kib_peak=spent.ru_maxrss, parts=parts)
 
 
 def _say(words: Usage) -> None:
@@ -86,9 +89,17 @@ def _say(words: Usage) -> None:
     sys.stdout.buffer.flush()
 
 
+def _first_line(descriptor: int) -> bytes:
+    """Read one line and not a byte more: what follows belongs to trio's stream."""
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(descriptor, 1)
+    return line
+
+
 def main() -> None:
     """Run until stdin ends."""
-    environment = msgspec.json.decode(sys.stdin.buffer.raw.readline(), type=dict[str, str])
+    environment = msgspec.json.decode(_first_line(sys.stdin.fileno()), type=dict[str, str])
     config = read_config(environment)
     assert not isinstance(config, ConfigProblems), config
     configure(config.log_level, sys.stderr, config.secrets())

@@ -42,8 +42,8 @@ def _answer(line: bytes, number: int) -> bytes:
 def main() -> None:
     """Serve on the listening socket whose descriptor is the argument, until a signal ends us."""
     bound = socket.socket(fileno=int(sys.argv[1]))
-    bound.setblocking(False)
-    trio.run(serve_instantly, trio.SocketListener(trio.socket.from_stdlib_socket(bound)))
+    listener = trio.SocketListener(trio.socket.from_stdlib_socket(bound))
+    trio.run(serve_instantly, listener)
 
 
 if __name__ == "__main__":

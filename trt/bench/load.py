@@ -108,6 +108,13 @@ class Load:
             OSError: The server cannot be reached.
             TimeoutError: An answer took longer than `ANSWER_WITHIN_S`.
         """
+        try:
+            self._post_all()
+        finally:
+            self._close()
+        return self._result()
+
+    def _post_all(self) -> None:
         self._began_s = self._ended_s = time.perf_counter()
         while True:
             wait_s = self._send_what_is_due()
@@ -119,7 +126,11 @@ class Load:
                 raise TimeoutError(f"no answer within {ANSWER_WITHIN_S:g} s")
             for key, _ in ready:
                 self._receive(key.data)
-        return self._result()
+
+    def _close(self) -> None:
+        for key in tuple(self._selector.get_map().values()):
+            key.data.link.close()
+        self._selector.close()
 
     def _connect(self) -> _Connection:
         connection = _Connection(self._order.port)

@@ -10,7 +10,14 @@ from attrs import frozen
 
 from trt.actors.lock_keeper import LeaseTerms
 from trt.assets import asset
-from trt.bench.children import LOOPBACK, ChildFailed, child, free_port, last_words
+from trt.bench.children import (
+    LOOPBACK,
+    READY_WITHIN_S,
+    ChildFailed,
+    child,
+    free_port,
+    last_words,
+)
 from trt.bench.load import LoadOrder
 from trt.config import Config, ConfigProblems, read_config
 from trt.sources import Sources
@@ -18,7 +25,6 @@ from trt.storage import lease
 from trt.storage.migrate import migrate
 from trt.storage.sqlite import open_sqlite
 
-READY_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.05
 LEASE_S = 3600.0
 """Longer than any bench."""

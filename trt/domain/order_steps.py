@@ -11,10 +11,10 @@ from trt.domain.ids import ModelId
 from trt.domain.job import Job
 from trt.domain.model_card import ModelCard, Param, ParamKind, Value
 from trt.domain.reasons import Reason
-from trt.domain.replies import ScreenId
+from trt.domain.replies import Screen, ScreenId, ShowScreen
 from trt.domain.scene import Scene
 from trt.domain.session import Draft
-from trt.domain.turn import Accepted, StartJob, Turn
+from trt.domain.turn import Accepted, Effect, StartJob, Turn
 
 # Ways into an order.
 
@@ -90,20 +90,38 @@ def _show(  # noqa: PLR0913 - three of them are keywords of scene.show
     """Show the order where it stands.
 
     A form lives in one message: shown in a new one, it gets a new id, and the buttons of the old
-    one are outdated. So no message can show one price and confirm another.
+    one are taken away. So no message can show one price and confirm another.
     """
+    left: tuple[Effect, ...] = ()
     if is_new or scene.message_id is None:
-        draft = evolve(draft, draft_id=scene.situation.fresh_draft_id)
-    if draft.asking is not None:
-        screen = form_screens.question(card, draft, scene.copy, trouble)
-    elif form.next_question(card, draft.values) is not None:
-        screen = form_screens.card(card, scene.copy)
+        left = _left_behind(scene)
+        draft = evolve(draft, draft_id=scene.situation.fresh_draft_id, message_id=None)
     else:
-        balance_kopecks = scene.situation.balance_kopecks
-        screen = form_screens.confirmation(card, draft, scene.copy, balance_kopecks)
-        screen = evolve(screen, text=_joined(trouble, screen.text))
+        draft = evolve(draft, message_id=scene.message_id)
+    screen = _screen(scene, card, draft, trouble)
     moved = scene.with_session(evolve(scene.session, draft=draft))
-    return moved.show(handler, screen, toast=toast, reason=reason, is_new=is_new)
+    turn = moved.show(handler, screen, toast=toast, reason=reason, is_new=is_new)
+    return evolve(turn, effects=(*turn.effects[:-1], *left, turn.effects[-1]))
+
+
+def _screen(scene: Scene, card: ModelCard, draft: Draft, trouble: str = "") -> Screen:
+    if draft.asking is not None:
+        return form_screens.question(card, draft, scene.copy, trouble)
+    if form.next_question(card, draft.values) is not None:
+        return form_screens.card(card, scene.copy)
+    balance_kopecks = scene.situation.balance_kopecks
+    screen = form_screens.confirmation(card, draft, scene.copy, balance_kopecks)
+    return evolve(screen, text=_joined(trouble, screen.text))
+
+
+def _left_behind(scene: Scene) -> tuple[Effect, ...]:
+    """Take the buttons off the message that showed the order until now, if we know it."""
+    draft = scene.session.draft
+    card = None if draft is None else scene.situation.catalogue.find(draft.model_id)
+    if draft is None or card is None or draft.message_id is None:
+        return ()
+    bare = evolve(_screen(scene, card, form.mend(card, draft)), keyboard=())
+    return (ShowScreen(screen=bare, edit_message_id=draft.message_id),)
 
 
 def _joined(*paragraphs: str) -> str:

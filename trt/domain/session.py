@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from trt.domain.ids import ChatId, DraftId, ModelId, UserId
+from trt.domain.ids import ChatId, DraftId, MessageId, ModelId, UserId
 from trt.domain.model_card import Value
 from trt.domain.replies import ScreenId
 
@@ -19,6 +19,8 @@ class Draft:
     """What the user has chosen so far; defaults are filled in only for the confirmation."""
     asking: str | None = None
     """The parameter whose value is awaited, or None on the card and the confirmation."""
+    message_id: MessageId | None = None
+    """The message that shows it; None for a new one, until somebody taps on it."""
 
 
 @frozen(kw_only=True)

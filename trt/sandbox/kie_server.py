@@ -198,7 +198,7 @@ class FakeKIE:
             return gateway_page(404)
         is_open = name == "results"
         if not is_open and request.headers.get("authorization") != f"Bearer {self._key}":
-            raise Declined(401, "Unauthorized – Authentication failed")  # noqa: RUF001 - KIE's own
+            raise Declined(401, "Unauthorized – Authentication failed")
         call = Call(name=name)
         self.calls.append(call)
         if self.before_call is not None:

@@ -75,9 +75,13 @@ def errors_translated() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNAVAILABLE:
-            raise DatabaseUnavailable(f"{error} ({error.sqlite_errorname})") from error
+        _raise_if_unavailable(error)
         raise
+
+
+def _raise_if_unavailable(error: sqlite3.Error) -> None:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNAVAILABLE:
+        raise DatabaseUnavailable(f"{error} ({error.sqlite_errorname})") from error
 
 
 class SQLiteTransaction(Transaction):
@@ -88,7 +92,11 @@ class SQLiteTransaction(Transaction):
 
     @override
     def execute(self, sql: str, parameters: Parameters = (), /) -> Rows:
-        with errors_translated():
+        # Without `errors_translated`: a context manager costs more than a short statement.
+        try:
             cursor = self._connection.execute(sql, parameters)
             # Fetched to the end, because an unfinished RETURNING would keep the commit from ending.
             return Rows(cursor.fetchall(), cursor.rowcount)
+        except sqlite3.Error as error:
+            _raise_if_unavailable(error)
+            raise

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from attrs import frozen
+from attrs import field, frozen
 
 FieldValue = str | int | float | bool | None
 """What a field can hold; everything else is turned into words by whoever emits it."""
@@ -91,14 +91,20 @@ class Kind:
     level: Level
     required: frozenset[str]
     optional: frozenset[str]
+    known: frozenset[str] = field(init=False)
+    """Every field that it may carry; put together once, because every event asks."""
+
+    @known.default
+    def _all(self) -> frozenset[str]:
+        return self.required | self.optional | CONTEXT
 
     def problem(self, fields: Mapping[str, FieldValue]) -> str | None:
         """Return what is wrong with `fields` for this kind of event, or None."""
+        if self.required <= fields.keys() <= self.known:
+            return None
         if missing := sorted(self.required - fields.keys()):
             return f"missing {', '.join(missing)}"
-        if unknown := sorted(fields.keys() - self.required - self.optional - CONTEXT):
-            return f"unknown {', '.join(unknown)}"
-        return None
+        return f"unknown {', '.join(sorted(fields.keys() - self.known))}"
 
 
 CONTEXT = frozenset(

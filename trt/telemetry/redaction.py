@@ -22,6 +22,10 @@ _SHAPES = (
 )
 
 
+_SUSPICIOUS = re.compile(r"[:%=\s]")
+"""Each of the shapes holds one of these; most strings of a log line, ids and names, none."""
+
+
 class Redactor:
     """Removes registered secrets and secret-shaped strings; also a structlog processor."""
 
@@ -35,8 +39,9 @@ class Redactor:
         """Return `text` with three stars in the place of every secret."""
         if self._exact is not None:
             text = self._exact.sub(STARS, text)
-        for shape, stars in _SHAPES:
-            text = shape.sub(stars, text)
+        if _SUSPICIOUS.search(text):
+            for shape, stars in _SHAPES:
+                text = shape.sub(stars, text)
         return text
 
     def __call__(

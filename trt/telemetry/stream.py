@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from trt.sources import Sources
 from trt.telemetry.events import CATALOGUE, Event, EventName, FieldValue
@@ -58,10 +59,13 @@ class EventStream:
                 )
 
     def _write(self, event: Event, exc: BaseException | None) -> None:
+        log: FilteringBoundLogger = self._log.bind()
+        if not log.is_enabled_for(_NUMBERS[event.level]):
+            return
         line = public(event.fields)
         if exc is not None:
             line["exc_info"] = exc
-        self._log.log(_NUMBERS[event.level], event.name.value, ts=event.at.isoformat(), **line)
+        log.log(_NUMBERS[event.level], event.name.value, ts=event.at.isoformat(), **line)
 
 
 _NUMBERS = {"debug": 10, "info": 20, "warning": 30, "error": 40}

@@ -112,7 +112,7 @@ class TroubledDatabase(Database):
 def _then_raise(
     work: Callable[Concatenate[Transaction, P], T], error: Exception
 ) -> Callable[Concatenate[Transaction, P], T]:
-    def failing(tx: Transaction, *args: Any, **kwargs: Any) -> T:
+    def failing(tx: Transaction, /, *args: Any, **kwargs: Any) -> T:
         work(tx, *args, **kwargs)
         raise error
 

@@ -62,9 +62,8 @@ class Instance:
     """What befalls its looks at the lease, and its heartbeat."""
     ended: trio.Event
 
-    @property
-    def is_active(self) -> bool:
-        """Whether it holds the lease."""
+    def leads(self) -> bool:
+        """Return whether it is the active one."""
         return self.app.vitals().lock.state == "ACTIVE"
 
     async def stop(self) -> None:
@@ -122,7 +121,7 @@ class World:
         )
         self.instances.append(instance)
 
-        async def run(task_status: trio.TaskStatus[None]) -> None:
+        async def run(task_status: trio.TaskStatus[None]) -> None:  # noqa: ASYNC128 - the app tells
             try:
                 await app.run(task_status=task_status)
             finally:

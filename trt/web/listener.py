@@ -1,5 +1,6 @@
 """Listener: hypercorn on a socket that was bound before the tree started."""
 
+import errno
 import logging
 import os
 import socket
@@ -31,11 +32,16 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=512)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise CannotBind(
-            f"Cannot listen on {host}:{port}: {reason}. Stop what uses the port, "
-            "or choose another one with PORT."
-        ) from error
+        # Below zero are getaddrinfo's codes: the host is no address at all.
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else "no such address"
+        is_host = number <= 0 or number == errno.EADDRNOTAVAIL
+        mend = HOST_MEND if is_host else PORT_MEND
+        raise CannotBind(f"Cannot listen on {host}:{port}: {reason}. {mend}") from error
+
+
+HOST_MEND = "Set HOST to an address of this machine, such as 0.0.0.0 or 127.0.0.1."
+PORT_MEND = "Stop what uses the port, or choose another one with PORT."
 
 
 class Listener:

@@ -40,7 +40,7 @@ class Webhook:
             await refuse(send, 403, "wrong secret", "send what was given to setWebhook")
         elif scope["method"] != "POST":
             await refuse(send, 405, f"method {scope['method']}", "use POST")
-        elif not header(scope, b"content-type").startswith(b"application/json"):
+        elif not header(scope, b"content-type").lower().startswith(b"application/json"):
             await refuse(send, 415, "wrong content type", "send application/json")
         else:
             await self._take(scope, receive, send)

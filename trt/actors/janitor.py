@@ -1,0 +1,43 @@
+"""Janitor: what is no longer needed does not stay."""
+
+from datetime import timedelta
+
+from attrs import frozen
+
+from trt.sources import Sources
+from trt.storage import inbox
+from trt.storage.database import Database
+from trt.supervision import Context
+
+INBOX_KEPT_H = 72.0
+"""Telegram repeats an update for at most 24 h; until then its number must be known as seen."""
+EVERY_S = 3600.0
+
+
+@frozen(kw_only=True)
+class JanitorParts:
+    """What the janitor needs of the active branch."""
+
+    db: Database
+    sources: Sources
+
+
+class Janitor:
+    """Deletes handled updates, which hold what people wrote, after three days.
+
+    Receives nothing, owns nothing; a restart only makes it look again.
+    """
+
+    def __init__(self, parts: JanitorParts) -> None:
+        self._parts = parts
+
+    async def run(self, ctx: Context[None]) -> None:
+        """Clean at the start and then every hour."""
+        ctx.ready()
+        await self._clean()
+        while await ctx.sleep(EVERY_S):
+            await self._clean()
+
+    async def _clean(self) -> None:
+        before = self._parts.sources.now() - timedelta(hours=INBOX_KEPT_H)
+        await self._parts.db.transact(inbox.prune, before=before)

@@ -1,0 +1,99 @@
+"""`trt bench ingest` and `trt bench flow`: their arguments, and what they print."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import trio
+
+from trt.bench.flow import bench_flow
+from trt.bench.ingest import RATE_PER_S, IngestBench
+from trt.bench.report import flow_table, ingest_table
+from trt.sources import SystemSources
+
+CONNECTIONS_MAX = 1_000
+SECONDS_MAX = 600.0
+ROUNDS_MAX = 100
+
+
+def add_bench_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `bench` to the commands of `trt`; each sets `command`, as the others do."""
+    bench = commands.add_parser("bench", help="measure the real service on this machine")
+    kinds = bench.add_subparsers(required=True, metavar="BENCH")
+
+    ingest = kinds.add_parser("ingest", help="durable accepted updates per second")
+    _add_common(ingest)
+    ingest.add_argument("--rounds", type=_count(ROUNDS_MAX), default=3, help="the median counts")
+    ingest.add_argument(
+        "--rate", type=_positive(10_000.0), default=RATE_PER_S, help="of the paced load, per second"
+    )
+    ingest.set_defaults(command=_ingest)
+
+    flow = kinds.add_parser("flow", help="/start to delivered menu, and what it costs")
+    _add_common(flow)
+    flow.set_defaults(command=_flow)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=_positive(SECONDS_MAX), default=5.0, help="per load")
+    parser.add_argument("--connections", type=_count(CONNECTIONS_MAX), default=32)
+    parser.add_argument("--json", action="store_true", help="print the figures for machines")
+
+
+def _ingest(chosen: argparse.Namespace, _: Mapping[str, str]) -> int:
+    with tempfile.TemporaryDirectory(prefix="trt-bench-") as folder:
+        bench = IngestBench(
+            folder=Path(folder),
+            sources=SystemSources(),
+            connections=chosen.connections,
+            seconds=chosen.seconds,
+            rounds=chosen.rounds,
+            rate_per_s=chosen.rate,
+        )
+        report = trio.run(bench.run)
+    _print(report, None if chosen.json else ingest_table(report))
+    return 0 if report.inbox_rows == report.acknowledged else 1
+
+
+def _flow(chosen: argparse.Namespace, _: Mapping[str, str]) -> int:
+    with tempfile.TemporaryDirectory(prefix="trt-bench-") as folder:
+        report = trio.run(
+            lambda: bench_flow(Path(folder), connections=chosen.connections, seconds=chosen.seconds)
+        )
+    _print(report, None if chosen.json else flow_table(report))
+    return 0 if report.menus_delivered == report.updates else 1
+
+
+def _print(report: Any, table: str | None) -> None:
+    text = msgspec.json.format(msgspec.json.encode(report)).decode() if table is None else table
+    sys.stdout.write(text.rstrip() + "\n")
+
+
+def _count(most: int) -> Any:
+    """A whole number from 1 to `most`, as argparse reads it."""
+
+    def count(raw: str) -> int:
+        if not raw.isdecimal() or not 1 <= int(raw) <= most:
+            raise argparse.ArgumentTypeError(f"{raw!r}; a whole number from 1 to {most} is needed")
+        return int(raw)
+
+    return count
+
+
+def _positive(most: float) -> Any:
+    """A number above zero and up to `most`, as argparse reads it."""
+
+    def number(raw: str) -> float:
+        try:
+            value = float(raw)
+        except ValueError:
+            value = 0.0
+        if not 0 < value <= most:
+            raise argparse.ArgumentTypeError(f"{raw!r}; more than 0 and at most {most:g} is needed")
+        return value
+
+    return number
