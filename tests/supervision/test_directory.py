@@ -1,16 +1,15 @@
 """Actors by key: on demand, one at a time, asleep when idle."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import trio
 
+from tests.supervision.hall import Hall
 from tests.supervision.handlers import Double, Handler
 from tests.supervision.stage import every_seed, fails_with, running
 from trt.supervision import (
     ActorStopped,
-    Backoff,
     Budget,
     Child,
     Context,
@@ -23,66 +22,7 @@ from trt.supervision import (
     State,
     Supervisor,
     Turn,
-    WhenFull,
 )
-
-
-class Session:
-    """Notes what it handles; `slow` takes ten seconds, `crash` and `last` do what they say."""
-
-    def __init__(self, key: int, hall: "Hall") -> None:
-        self.key = key
-        self.hall = hall
-
-    async def run(self, ctx: Context[str]) -> None:
-        assert self.key not in self.hall.awake, "two actors for one key"
-        self.hall.awake.append(self.key)
-        self.hall.starts += 1
-        self.hall.awake_peak = max(self.hall.awake_peak, len(self.hall.awake))
-        try:
-            async for turn in ctx.turns():
-                if turn.message == "slow":
-                    await trio.sleep(10)
-                if turn.message == "crash":
-                    raise ValueError
-                self.hall.handled.append((self.key, turn.message))
-                if turn.message == "last":
-                    return
-        finally:
-            self.hall.awake.remove(self.key)
-
-
-class Hall:
-    """A directory of sessions in a tree."""
-
-    def __init__(
-        self,
-        *,
-        idle_after_s: float | None = None,
-        when_full: WhenFull = WhenFull.REFUSE,
-        live_max: int = 10,
-        capacity: int = 4,
-        budget: Budget = Budget(5, 60.0),  # noqa: B008
-        on_given_up: Callable[[int, Exception], None] | None = None,
-    ) -> None:
-        self.awake: list[int] = []
-        self.starts = self.awake_peak = 0
-        self.handled: list[tuple[int, str]] = []
-        self.letters: list[tuple[int, DeadLetter]] = []
-        self.directory: Directory[int, str] = Directory(
-            "sessions",
-            lambda key: Session(key, self),
-            mailbox_capacity=capacity,
-            live_max=live_max,
-            idle_after_s=idle_after_s,
-            when_full=when_full,
-            grace_s=5.0,
-            budget=budget,
-            backoff=Backoff(0.1, 1.0, 0.0),
-            on_dead_letter=lambda key, letter: self.letters.append((key, letter)),
-            on_given_up=on_given_up,
-        )
-        self.root = Supervisor("root", [Child("sessions", self.directory)])
 
 
 @every_seed
@@ -367,62 +307,3 @@ async def test_an_ask_finds_or_starts_the_actor_of_its_key() -> None:
         assert await doubles.ask("a", Double(4), 1.0) == 8
         with pytest.raises(DirectoryFull):
             await doubles.ask("b", Double(4), 1.0)
-
-
-@every_seed
-async def test_the_actor_that_is_idle_for_longest_makes_room_and_a_busy_one_does_not() -> None:
-    hall = Hall(live_max=3, when_full=WhenFull.EVICT_IDLE)
-    async with running(hall.root):
-        for key, message in ((1, "slow"), (2, "a"), (3, "a")):
-            hall.directory.tell_nowait(key, message)
-            await trio.sleep(1)
-        hall.directory.tell_nowait(4, "new")
-        await trio.sleep(0.1)
-        assert hall.directory.keys() == (1, 3, 4)
-        for key in (3, 4):
-            hall.directory.tell_nowait(key, "slow")
-        await trio.sleep(0.1)
-        with pytest.raises(DirectoryFull):
-            hall.directory.tell_nowait(5, "no place")
-    assert [message for _, message in hall.handled] == ["a", "a", "new"]
-
-
-@every_seed
-async def test_a_message_to_an_actor_that_makes_room_is_handled_when_there_is_a_place_again() -> (
-    None
-):
-    hall = Hall(live_max=1, when_full=WhenFull.EVICT_IDLE)
-    async with running(hall.root):
-        hall.directory.tell_nowait(1, "a")
-        await trio.sleep(1)
-        hall.directory.tell_nowait(2, "b")
-        hall.directory.tell_nowait(1, "c")
-        await trio.sleep(1)
-        assert sorted(hall.handled) == [(1, "a"), (1, "c"), (2, "b")]
-        assert len(hall.awake) == 1
-    assert hall.letters == []
-
-
-@every_seed
-async def test_no_message_is_lost_and_no_bound_broken_while_actors_make_room_for_others() -> None:
-    hall = Hall(live_max=2, capacity=2, when_full=WhenFull.EVICT_IDLE, idle_after_s=3.0)
-    sent: list[tuple[int, str]] = []
-
-    async def send(key: int) -> None:
-        for n in range(12):
-            await trio.sleep(0.05 * ((key + n) % 4))
-            try:
-                await hall.directory.tell(key, str(n))
-            except DirectoryFull:
-                continue
-            sent.append((key, str(n)))
-
-    async with running(hall.root):
-        async with trio.open_nursery() as senders:
-            for key in range(5):
-                senders.start_soon(send, key)
-        await trio.sleep(9)
-        assert sorted(hall.handled) == sorted(sent)
-        assert hall.awake_peak <= 2
-        assert hall.directory.keys() == ()
-    assert hall.letters == []

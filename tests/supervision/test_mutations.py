@@ -187,7 +187,7 @@ MUTANTS = [
         "directory",
         "len(self._entries) - len(self._without_place) > self._live_max",
         "False",
-        "test_directory",
+        "test_eviction",
         "test_no_message_is_lost_and_no_bound_broken_while_actors_make_room_for_others",
     ),
     Mutant(
