@@ -2,15 +2,14 @@
 
 import json
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import httpx
-import msgspec
 import pytest
 import trio
-from typing_extensions import override
 
+from tests.wire import Wire
 from trt.domain.ids import ModelId, TaskId
 from trt.domain.job import Phase
 from trt.domain.reasons import Reason
@@ -36,38 +35,6 @@ TASK = TaskId("366e2065ed94e590a9e1201e1f1e1704")
 AMBIGUOUS = (httpx.ReadError, httpx.ReadTimeout, httpx.WriteError, httpx.RemoteProtocolError)
 HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
-
-
-class Wire(httpx.AsyncBaseTransport):
-    """A transport between the client and a script."""
-
-    def __init__(self) -> None:
-        self.requests: list[httpx.Request] = []
-        self.answer: Callable[[httpx.Request], Awaitable[httpx.Response]] | None = None
-
-    @override
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await request.aread()
-        self.requests.append(request)
-        assert self.answer is not None, "the test did not say what to answer"
-        return await self.answer(request)
-
-    def says(self, status: int, body: object, headers: dict[str, str] | None = None) -> None:
-        """Answer every request with `body`, as JSON unless it is bytes."""
-
-        async def answer(_request: httpx.Request) -> httpx.Response:
-            content = body if isinstance(body, bytes) else msgspec.json.encode(body)
-            return httpx.Response(status, content=content, headers=headers)
-
-        self.answer = answer
-
-    def breaks(self, error: type[httpx.RequestError]) -> None:
-        """Break every request with an httpx error that holds the request and so the key."""
-
-        async def answer(request: httpx.Request) -> httpx.Response:
-            raise error(f"with {request.headers['Authorization']}", request=request)
-
-        self.answer = answer
 
 
 @pytest.fixture

@@ -1,68 +1,28 @@
 """The pretended services in this process, in virtual time, and a bot's side of the wires."""
 
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import trio
 from attrs import Factory, define
 from trio.testing import MockClock
-from typing_extensions import override
 
-from trt.sandbox.http import ASGIApp, ConnectionCut, Reply, Request, asgi
+from trt.sandbox.http import Reply, Request, asgi
 from trt.sandbox.kie_script import KIEOptions
 from trt.sandbox.kie_server import FakeKIE
 from trt.sandbox.telegram_rates import REAL_LIMITS, Limits
 from trt.sandbox.telegram_server import FakeTelegram
 from trt.sandbox.telegram_user import FakeUser
 from trt.sandbox.wire_log import WireLog
-from trt.sources import Sources
+from trt.testing.network import InProcessNetwork
+from trt.testing.virtual_time import VirtualSources
 
 TOKEN = "123456789:canary-token-canary-token-canary-tok"
 KEY = "canary-kie-key"
 HOOK = "https://bot.test/webhook"
 SECRET = "secret_1"
-
-
-class VirtualSources(Sources):
-    """Wall clock from the test's clock, chance from a seed."""
-
-    def __init__(self, clock: MockClock, seed: int = 1) -> None:
-        self._clock = clock
-        self._random = random.Random(seed)
-
-    @override
-    def now(self) -> datetime:
-        passed = timedelta(seconds=self._clock.current_time())
-        return datetime(2026, 11, 21, 12, tzinfo=UTC) + passed
-
-    @override
-    def random(self) -> random.Random:
-        return self._random
-
-    @override
-    def token(self, length: int) -> str:
-        return f"{self._random.getrandbits(4 * length):0{length}x}"
-
-
-class InProcess(httpx.AsyncBaseTransport):
-    """Takes each request to the application of its host; no application: refused."""
-
-    def __init__(self) -> None:
-        self.apps: dict[str, ASGIApp] = {}
-
-    @override
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        app = self.apps.get(request.url.host)
-        if app is None:
-            raise httpx.ConnectError("refused", request=request)
-        try:
-            return await httpx.ASGITransport(app).handle_async_request(request)
-        except ConnectionCut:
-            raise httpx.ReadError("cut", request=request) from None
 
 
 @define
@@ -145,7 +105,7 @@ async def outside(
     is_strict: bool = True,
 ) -> AsyncIterator[Outside]:
     """Run a Telegram at telegram.test, a KIE at kie.test and a bot at bot.test."""
-    transport, bot, wire, sources = InProcess(), Bot(), WireLog(), VirtualSources(clock)
+    transport, bot, wire, sources = InProcessNetwork(), Bot(), WireLog(), VirtualSources(seed=1)
     async with httpx.AsyncClient(transport=transport) as http, trio.open_nursery() as nursery:
         telegram = FakeTelegram(
             sources, token=TOKEN, http=http, limits=limits, wire=wire, is_strict=is_strict

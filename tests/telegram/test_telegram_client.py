@@ -2,17 +2,16 @@
 
 import json
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 import trio
 from attrs import frozen
-from typing_extensions import override
 
+from tests.wire import Wire
 from trt.domain.ids import CallbackId, ChatId, MessageId
 from trt.domain.replies import Button
 from trt.telegram.client import CALL_S_MAX, POLL_GRACE_S, SURELY_NOT_SENT, TelegramClient
@@ -35,46 +34,6 @@ TOKEN = "123456789:CANARY-token-CANARY-token-CANARY-tok"
 CHAT = ChatId(7)
 KEYBOARD = ((Button(text="✅ Запустить", data="confirm"),), (Button(text="Назад", data="back"),))
 AMBIGUOUS = (httpx.ReadError, httpx.ReadTimeout, httpx.WriteError, httpx.RemoteProtocolError)
-
-
-class Wire(httpx.AsyncBaseTransport):
-    """A transport between the client and a script."""
-
-    def __init__(self) -> None:
-        self.requests: list[httpx.Request] = []
-        self.answer: Callable[[httpx.Request], Awaitable[httpx.Response]] | None = None
-
-    @override
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await request.aread()
-        self.requests.append(request)
-        assert self.answer is not None, "the test did not say what to answer"
-        return await self.answer(request)
-
-    def says(self, status: int, body: object, headers: dict[str, str] | None = None) -> None:
-        """Answer every request with `body`, as JSON unless it is bytes."""
-
-        async def answer(_request: httpx.Request) -> httpx.Response:
-            content = body if isinstance(body, bytes) else msgspec.json.encode(body)
-            return httpx.Response(status, content=content, headers=headers)
-
-        self.answer = answer
-
-    def breaks(self, error: type[httpx.RequestError]) -> None:
-        """Break every request with an httpx error that holds the address, as the real ones do."""
-
-        async def answer(request: httpx.Request) -> httpx.Response:
-            raise error(f"while calling {request.url}", request=request)
-
-        self.answer = answer
-
-    @property
-    def method(self) -> str:
-        return self.requests[-1].url.path.rpartition("/")[2]
-
-    @property
-    def arguments(self) -> Any:
-        return msgspec.json.decode(self.requests[-1].content)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from trt.domain.reasons import Reason
 from trt.domain.replies import Reply, Screen, SendResult, ShowScreen
 from trt.storage import jobs, ledger, outbox
 from trt.storage.database import Transaction
+from trt.storage.ledger import Captured, Released
 from trt.telemetry.events import EventName, FieldValue
 
 
@@ -92,7 +93,8 @@ class Clerk:
         moved = jobs.move(tx, job, JobState.DELIVERED, epoch=self.epoch, now=now)
         if moved is None:
             return ()  # delivered before: this was the second sending of an ambiguous one
-        ledger.capture(tx, job_id, cid=job.cid, epoch=self.epoch, now=now)
+        captured = ledger.capture(tx, job_id, cid=job.cid, epoch=self.epoch, now=now)
+        assert isinstance(captured, Captured), f"delivered, but the money was {captured}"
         card, copy = self._words(job)
         rendered = self._show(tx, moved, screens.done(moved, card, copy), now)
         return (
@@ -108,7 +110,8 @@ class Clerk:
         moved = jobs.move(tx, job, JobState.FAILED, epoch=self.epoch, now=now, reason=reason)
         if moved is None:
             return None
-        ledger.release(tx, job.job_id, cid=job.cid, epoch=self.epoch, now=now)
+        released = ledger.release(tx, job.job_id, cid=job.cid, epoch=self.epoch, now=now)
+        assert isinstance(released, Released), f"failed, but the money was {released}"
         card, copy = self._words(job)
         balance = ledger.balance(tx, job.user_id).available_kopecks
         rendered = self._show(tx, moved, screens.failed(moved, card, copy, reason, balance), now)
