@@ -262,3 +262,28 @@ def test_errors_and_records_show_no_message() -> None:
     letter = DeadLetter(path="p", message="secret", reason="stopped", error=ValueError("secret"))
     for shown in (str(MailboxFull("box", "secret")), repr(letter), repr(mailbox().ref)):
         assert "secret" not in shown
+
+
+@every_seed
+async def test_a_child_that_drains_handles_what_it_holds_before_it_stops() -> None:
+    box, actor, letters = mailbox(32), BatchHandler(4), list[DeadLetter]()
+    held = trio.Event()
+
+    class Slow:
+        async def run(self, ctx: Context[Any]) -> None:
+            async for batch in ctx.batches(4):
+                actor.seen.append(tuple(turn.message for turn in batch))
+                await held.wait()
+
+    child = Child("slow", Slow(), mailbox=box, drains=True, on_dead_letter=letters.append)
+    async with running(Supervisor("root", [child])) as tree:
+        for number in range(20):
+            box.ref.tell_nowait(number)
+        await trio.testing.wait_all_tasks_blocked()
+        tree.request_stop()
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(ActorStopped):
+            box.ref.tell_nowait(99)
+        held.set()
+    assert [number for batch in actor.seen for number in batch] == list(range(20))
+    assert letters == []

@@ -31,8 +31,8 @@ def tree(parts: Parts, listener: Actor[None]) -> Supervisor:
         budget=ROOT_BUDGET,
         random=parts.sources.random(),
         children=[
-            Child("event_log", parts.event_log, mailbox=boxes.event_log, grace_s=2.0),
-            Child("metrics", parts.metrics, mailbox=boxes.metrics, grace_s=1.0),
+            Child("event_log", parts.event_log, mailbox=boxes.event_log, grace_s=2.0, drains=True),
+            Child("metrics", parts.metrics, mailbox=boxes.metrics, grace_s=1.0, drains=True),
             Child("listener", listener, grace_s=2.0),
             Child("update_ingress", ingress, mailbox=boxes.update_ingress, grace_s=3.0),
             Child("callback_ingress", callbacks, mailbox=boxes.callback_ingress, grace_s=3.0),

@@ -44,7 +44,7 @@ class Cell:
         self.intake = (
             None
             if child.mailbox is None
-            else Intake(child.mailbox, self._asker, self._dead_letter_unread)
+            else Intake(child.mailbox, self._asker, self._dead_letter_unread, drains=child.drains)
         )
         self._branch = child.actor if isinstance(child.actor, Branch) else None
         self._scope = trio.CancelScope(shield=True)

@@ -30,6 +30,8 @@ class Child(Generic[M]):
     actor and, for a supervisor or a directory, what its own children need. `on_dead_letter` is
     called for every message to this child that will not be handled. `is_significant` children can
     end their supervisor (see `AutoShutdown`); a permanent child never ends for good, so it cannot.
+    A child that `drains` takes what its mailbox still holds at the final stop, within its grace,
+    before its turns end; for any other these messages become dead letters.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Child(Generic[M]):
     poison: Poison = field(default=Poison(), kw_only=True)
     on_dead_letter: Callable[[DeadLetter], None] | None = field(default=None, kw_only=True)
     is_significant: bool = field(default=False, kw_only=True)
+    drains: bool = field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         assert not (self.is_significant and self.restart is Restart.PERMANENT), (

@@ -21,9 +21,15 @@ class Intake(Generic[M]):
     """Takes from the mailbox; what was taken stays in hand until the next take or the end."""
 
     def __init__(
-        self, mailbox: Mailbox[M], asker: Asker, on_dead: Callable[[Turn[M], str], None]
+        self,
+        mailbox: Mailbox[M],
+        asker: Asker,
+        on_dead: Callable[[Turn[M], str], None],
+        *,
+        drains: bool = False,
     ) -> None:
         self.mailbox = mailbox
+        self._drains = drains
         self._asker = asker
         self._on_dead = on_dead
         self._in_hand: list[Turn[M]] = []
@@ -55,7 +61,7 @@ class Intake(Generic[M]):
         self.finish()
         self._asker.task = current_task()
         mailbox = self.mailbox
-        while not stop.is_requested:
+        while not stop.is_requested or (self._drains and stop.is_final and mailbox.depth):
             if self._taken_without_pause >= TAKEN_WITHOUT_PAUSE_MAX:
                 self._taken_without_pause = 0
                 await checkpoint()
