@@ -1,4 +1,4 @@
-"""`trt bench ingest` and `trt bench flow`: their arguments, and what they print."""
+"""`trt bench ingest`, `flow` and `runtime`: their arguments, and what they print."""
 
 import argparse
 import sys
@@ -13,6 +13,8 @@ import trio
 from trt.bench.flow import bench_flow
 from trt.bench.ingest import RATE_PER_S, IngestBench
 from trt.bench.report import flow_table, ingest_table
+from trt.bench.runtime import QUICK, RuntimeBench, Sizes
+from trt.bench.runtime_report import runtime_table
 from trt.sources import SystemSources
 
 CONNECTIONS_MAX = 1_000
@@ -36,6 +38,11 @@ def add_bench_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPa
     flow = kinds.add_parser("flow", help="/start to delivered menu, and what it costs")
     _add_common(flow)
     flow.set_defaults(command=_flow)
+
+    runtime = kinds.add_parser("runtime", help="our actors beside bare trio, pykka and thespian")
+    runtime.add_argument("--quick", action="store_true", help="small counts, rough figures")
+    runtime.add_argument("--json", action="store_true", help="print the figures for machines")
+    runtime.set_defaults(command=_runtime)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +73,14 @@ def _flow(chosen: argparse.Namespace, _: Mapping[str, str]) -> int:
         )
     _print(report, None if chosen.json else flow_table(report))
     return 0 if report.menus_delivered == report.updates else 1
+
+
+def _runtime(chosen: argparse.Namespace, _: Mapping[str, str]) -> int:
+    with tempfile.TemporaryDirectory(prefix="trt-bench-") as folder:
+        bench = RuntimeBench(folder=Path(folder), sizes=QUICK if chosen.quick else Sizes())
+        report = trio.run(bench.run)
+    _print(report, None if chosen.json else runtime_table(report))
+    return 0
 
 
 def _print(report: Any, table: str | None) -> None:

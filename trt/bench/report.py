@@ -33,7 +33,7 @@ def ingest_table(report: IngestReport) -> str:
     rows.append(_load_row(f"{pace} working", report.paced_working))
     verdict = "reached" if report.ratio_accepting >= report.ratio_target else "MISSED"
     return (
-        f"trt bench ingest: {report.connections} keep-alive connections\n\n{_aligned(rows)}\n\n"
+        f"trt bench ingest: {report.connections} keep-alive connections\n\n{aligned(rows)}\n\n"
         f"accepting / bare   {report.ratio_accepting:.2f}   "
         f"(median; target {report.ratio_target:g}: {verdict})\n"
         f"working / bare     {report.ratio_working:.2f}   (median)\n"
@@ -54,7 +54,7 @@ def flow_table(report: FlowReport) -> str:
         *((f"  {part}", f"{share:.1%}") for part, share in report.profiled_shares.items()),
     ]
     return (
-        f"trt bench flow: {report.connections} keep-alive connections\n\n{_aligned(rows)}\n\n"
+        f"trt bench flow: {report.connections} keep-alive connections\n\n{aligned(rows)}\n\n"
         f"{FLOW_NOTES}\n"
     )
 
@@ -70,7 +70,8 @@ def _load_row(name: str, load: LoadResult) -> tuple[str, ...]:
     )
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows as lines: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(_line(row, widths) for row in rows)
 

@@ -1,0 +1,45 @@
+"""The report of `trt bench runtime` as a table for people."""
+
+from trt.bench.report import aligned
+from trt.bench.runtime import Row, RuntimeReport
+
+NOTES = """\
+Rates are medians over rounds in which the contestants take turns in one process; the ratio is the
+median of each round's. Memory is that of fresh processes.
+tell            one sender, one actor, statistics on; bare: a memory channel read in batches of 64
+ask             one after the other; bare: a fresh channel for each answer, within `fail_after`
+all at once     keyed actors of a directory; bare: tasks of one nursery, cancelled together
+one by one      `start_child` until ready, `stop_child`; bare: `nursery.start`, cancel, join
+again           from the crash to the first line of the next incarnation, no backoff
+passivated      their idle time passes at once, on a clock that stands still otherwise"""
+
+
+def runtime_table(report: RuntimeReport) -> str:
+    """Return the report for a terminal."""
+    rows: list[tuple[str, ...]] = [("", "ours", "", "the other", "ratio", "target", "")]
+    rows += [_row(row) for row in report.rows]
+    keyed = report.keyed
+    erlang = f"Erlang: {report.erlang_why_not}\n" if report.erlang_why_not else ""
+    return (
+        f"trt bench runtime: {report.sizes.rounds} rounds\n\n{aligned(rows)}\n\n"
+        f"{keyed.alive} keyed actors: started in {keyed.start_s:.1f} s, "
+        f"passivated in {keyed.passivate_s:.1f} s\n{erlang}\n{NOTES}\n"
+    )
+
+
+def _row(row: Row) -> tuple[str, ...]:
+    verdict = {True: "reached", False: "MISSED", None: ""}[row.is_reached]
+    return (
+        row.what,
+        _amount(row.ours, row.unit),
+        row.beside,
+        "" if row.other is None else _amount(row.other, row.unit),
+        "" if row.ratio is None else f"{row.ratio:.2f}",
+        row.target,
+        row.note or verdict,
+    )
+
+
+def _amount(value: float, unit: str) -> str:
+    digits = 2 if unit == "ms" else 0
+    return f"{value:,.{digits}f} {unit}".rstrip()
