@@ -75,15 +75,16 @@ def test_no_leftover_markers_and_no_switched_off_tests() -> None:
 
 def test_the_documents_name_only_files_that_exist() -> None:
     for document in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]:
-        for named in _named_files(document.read_text("utf-8")):
-            assert (ROOT / named).exists(), f"{name_of(document)} names {named}"
+        for named in _named_files(document):
+            assert named.exists(), f"{name_of(document)} names {named}"
 
 
-def _named_files(text: str) -> Iterator[str]:
-    for found in re.findall(r"`((?:trt|tests|docs|registry|migrations)/[\w./-]+)`", text):
-        yield found.rstrip("/.")
+def _named_files(document: Path) -> Iterator[Path]:
+    text = document.read_text("utf-8")
+    for named in re.findall(r"`((?:trt|tests|docs|registry|migrations)/[\w./-]+)`", text):
+        yield ROOT / named.rstrip("/.")
     for target in re.findall(r"\]\(((?!https?:)[^)#]+)", text):
-        yield "docs/" + target if not (ROOT / target).exists() else target
+        yield document.parent / target
 
 
 def test_the_readme_shows_the_commands_that_the_makefile_has() -> None:
