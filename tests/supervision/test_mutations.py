@@ -81,10 +81,26 @@ MUTANTS = [
     Mutant(
         "poison has exactly its retries",
         "cell",
-        "turn.attempt > self.child.poison.retries",
-        "turn.attempt >= self.child.poison.retries",
+        "turn.crashes > self.child.poison.retries",
+        "turn.crashes >= self.child.poison.retries",
         "test_undelivered",
         "test_poison_is_put_aside_after_its_retries_and_its_asker_is_told",
+    ),
+    Mutant(
+        "a turn that a stop cut off is no crash",
+        "cell",
+        "turn.crashes += self.error is not None",
+        "turn.crashes += 1",
+        "test_undelivered",
+        "test_a_turn_that_group_restarts_cut_off_is_not_poison",
+    ),
+    Mutant(
+        "a draining child takes what it holds",
+        "intake",
+        "(self._drains and stop.is_final and mailbox.depth)",
+        "(stop.is_final and stop.is_final and not mailbox)",
+        "test_undelivered",
+        "test_a_child_that_drains_handles_what_it_holds_before_it_stops",
     ),
     Mutant(
         "only the guilty message of a batch is poison",

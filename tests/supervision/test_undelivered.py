@@ -287,3 +287,43 @@ async def test_a_child_that_drains_handles_what_it_holds_before_it_stops() -> No
         held.set()
     assert [number for batch in actor.seen for number in batch] == list(range(20))
     assert letters == []
+
+
+@every_seed
+async def test_a_turn_that_group_restarts_cut_off_is_not_poison() -> None:
+    box, letters, seen = mailbox(), list[DeadLetter](), list[int]()
+    crash = trio.Event()
+
+    class Crashing:
+        async def run(self, ctx: Context[Any]) -> None:
+            ctx.ready()
+            await crash.wait()
+            raise ValueError
+
+    class Patient:
+        async def run(self, ctx: Context[Any]) -> None:
+            async for turn in ctx.turns():
+                seen.append(turn.attempt)
+                if turn.attempt == 4:
+                    raise ValueError
+                await trio.sleep(0 if turn.attempt > 4 else 3600)
+
+    root = Supervisor(
+        "root",
+        [
+            Child("crashing", Crashing(), grace_s=0.1),
+            Child("patient", Patient(), mailbox=box, grace_s=0.1, on_dead_letter=letters.append),
+        ],
+        strategy=Strategy.ONE_FOR_ALL,
+        budget=Budget(9, 60.0),
+        backoff=Backoff(0.1, 1.0, 0.0),
+    )
+    async with running(root):
+        box.ref.tell_nowait("slow")
+        for _ in range(3):
+            await trio.sleep(1)
+            crash.set()
+            crash = trio.Event()
+        await trio.sleep(5)
+    assert seen == [1, 2, 3, 4, 5]
+    assert letters == []

@@ -159,7 +159,8 @@ class Cell:
     def _return_unfinished(self, intake: Intake[Any]) -> None:
         retried: list[Turn[Any]] = []
         for turn in intake.drop():
-            if self.error is not None and turn.attempt > self.child.poison.retries:
+            turn.crashes += self.error is not None
+            if turn.crashes > self.child.poison.retries:
                 self._dead_letter(turn, "poison", attempts=turn.attempt)
                 if turn.slot is not None:
                     turn.slot.fail(ActorCrashed(self.path, turn.message))

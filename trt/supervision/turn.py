@@ -24,6 +24,8 @@ class Turn(Generic[M_co]):
 
     # Defaults on the class: an ordinary message sets two fields only, and is queued twice as fast.
     attempt: int = 1
+    crashes: int = 0
+    """How many incarnations crashed with it in hand; a turn that a stop cut off is no crash."""
     deadline: float = math.inf
     slot: ReplySlot | None = None
     is_over: bool = False
