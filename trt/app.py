@@ -58,7 +58,9 @@ class Surroundings:
     sources: Sources
     db: Database
     lease_db: Database
-    http: httpx.AsyncClient
+    telegram_http: httpx.AsyncClient
+    kie_http: httpx.AsyncClient
+    """Pools of their own: a KIE that hangs must not keep Telegram's calls waiting."""
     listener: Callable[[ASGIApp], Actor[None]]
     taps: Sequence[Tap] = ()
     """Who else wants every event: tests."""
@@ -122,9 +124,11 @@ def _parts(config: Config, on: Surroundings) -> Parts:
         lease_db=on.lease_db,
         sources=on.sources,
         events=EventStream(on.sources, taps),
-        telegram=TelegramClient(on.http, config.telegram_api_base, config.bot_token.reveal()),
+        telegram=TelegramClient(
+            on.telegram_http, config.telegram_api_base, config.bot_token.reveal()
+        ),
         kie=KIEClient(
-            on.http, config.kie_api_base, config.kie_api_key.reveal(), config.kie_result_hosts
+            on.kie_http, config.kie_api_base, config.kie_api_key.reveal(), config.kie_result_hosts
         ),
         shop=load_shop(config),
         reception=Reception(bot_id=BotId(config.bot_id), shard=SHARD, sources=on.sources),
@@ -228,7 +232,8 @@ async def open_app(
         async with (
             open_sqlite(path) as db,
             open_sqlite(path, busy_timeout_s=1.0) as lease_db,
-            httpx.AsyncClient(timeout=CONNECT_ONLY, limits=HTTP_LIMITS) as http,
+            httpx.AsyncClient(timeout=HTTP_TIMEOUTS, limits=HTTP_LIMITS) as telegram_http,
+            httpx.AsyncClient(timeout=HTTP_TIMEOUTS, limits=HTTP_LIMITS) as kie_http,
         ):
             yield build_app(
                 config,
@@ -236,7 +241,8 @@ async def open_app(
                     sources=sources,
                     db=db,
                     lease_db=lease_db,
-                    http=http,
+                    telegram_http=telegram_http,
+                    kie_http=kie_http,
                     limits=Limits() if limits is None else limits,
                     # Which server runs the application is this one line.
                     listener=lambda application: Listener(application, bound),
@@ -244,6 +250,6 @@ async def open_app(
             )
 
 
-CONNECT_ONLY = httpx.Timeout(None, connect=10.0)
-"""Each call has an overall deadline of its own, by trio's clock."""
+HTTP_TIMEOUTS = httpx.Timeout(None, connect=10.0, pool=10.0)
+"""What ends here was surely not sent. Each call has an overall deadline besides, in its client."""
 HTTP_LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50)

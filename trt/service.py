@@ -2,13 +2,14 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
 import trio
 
 from trt.app import App, open_app
 from trt.config import Config
 from trt.sources import Sources
-from trt.supervision import RestartLimitExceeded, StartFailed
+from trt.supervision import ActorSnapshot, RestartLimitExceeded, StartFailed, State
 from trt.telemetry.events import EventName
 
 EXIT_OK = 0
@@ -72,4 +73,14 @@ async def stop_on_signal(app: App, drain_grace_s: float) -> None:
         with trio.move_on_after(drain_grace_s):
             await anext(signals)
             os._exit(EXIT_AT_ONCE)
+        late = ",".join(_stopping(app.tree.snapshot()))
+        app.parts.events.emit(EventName.APP_STOPPED, unstopped=late, pid=os.getpid())
         os._exit(EXIT_UNSTOPPED)
+
+
+def _stopping(place: ActorSnapshot) -> Iterator[str]:
+    """Name the leaves that were asked to stop and have not."""
+    if place.state is State.STOPPING and not place.children:
+        yield place.path
+    for child in place.children:
+        yield from _stopping(child)

@@ -38,6 +38,6 @@ def test_the_last_one_saved_is_loaded(tx: Transaction) -> None:
 def test_the_values_of_a_draft_keep_their_types(tx: Transaction) -> None:
     sessions.save(tx, ORDERING, shard=SHARD, epoch=EPOCH, now=NOW)
     loaded = sessions.load(tx, USER)
-    assert loaded is not None
+    assert isinstance(loaded, Session)
     assert loaded.draft is not None
     assert [type(value) for value in loaded.draft.values.values()] == [str, int, float, bool]

@@ -31,6 +31,7 @@ from trt.supervision import (
     Backoff,
     Budget,
     Child,
+    DeadLetter,
     Directory,
     Mailbox,
     MailboxFull,
@@ -39,6 +40,7 @@ from trt.supervision import (
     Strategy,
     Supervisor,
 )
+from trt.telemetry.stream import id_hash
 
 M = TypeVar("M")
 
@@ -112,6 +114,7 @@ class Wiring:
         return Directory(
             "sessions",
             lambda _: SessionActor(session_parts),
+            key_name=id_hash,  # what names an actor is shown in /health and in the log
             mailbox_capacity=parts.limits.session_mailbox,
             live_max=parts.limits.sessions_live,
             idle_after_s=parts.limits.session_idle_s,
@@ -122,6 +125,11 @@ class Wiring:
             on_given_up=lambda _, __: None,  # its letters are dead by then, and the sweep looks too
             random=parts.sources.random(),
         )
+
+    def refusal_failed(self, letter: DeadLetter) -> None:
+        """Let the sweep find an update again that could not even be refused."""
+        assert isinstance(letter.message, Refuse)
+        self.in_hand.drop(letter.message.row.update_id)
 
     def _refuse_dead(self, message: object, reason: str) -> None:
         assert isinstance(message, HandleUpdate)
@@ -180,7 +188,13 @@ def active_branch(
             Child("jobs", wired.jobs),
             Child("job_keeper", keeper, mailbox=wired.keeper, grace_s=1.0),
             Child("sessions", wired.sessions),
-            Child("refusals", _refusals(wired), mailbox=wired.refusals, grace_s=1.0),
+            Child(
+                "refusals",
+                _refusals(wired),
+                mailbox=wired.refusals,
+                grace_s=1.0,
+                on_dead_letter=wired.refusal_failed,
+            ),
             Child("dispatcher", _dispatcher(wired, updates), grace_s=1.0),
             Child("janitor", janitor, grace_s=1.0),
             _source_of_updates(parts),

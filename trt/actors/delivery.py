@@ -17,7 +17,7 @@ from trt.domain.replies import AnswerCallback, SendResult, ShowScreen
 from trt.sources import Sources
 from trt.storage import outbox
 from trt.storage.database import Database, Transaction
-from trt.storage.outbox import Attempted, Failed, OutboxRow, Outcome, Sent, Skipped
+from trt.storage.outbox import Attempted, Failed, OutboxRow, Outcome, Sent, Skipped, UnreadableReply
 from trt.supervision import Context
 from trt.telemetry.events import EventName, FieldValue
 from trt.telemetry.stream import EventStream
@@ -27,9 +27,12 @@ SWEEP_EVERY_S = 15.0
 UNCERTAIN_MAX = 5
 """How many sends of uncertain fate a message may have before it is given up; with the pauses
 between them (1, 4, 16, 64 s) a gateway's bad minute costs nobody a result."""
-ANSWER_RETRIES = 4
-ANSWER_RETRY_S = 1.0
+ANSWER_RETRIES_S = (0.1, 0.3, 1.0, 3.0)
+"""The first ones still come within the second that a spinner may turn."""
 AGE_S_MAX = 24 * 3600.0
+RESULT_AGE_S_MAX = 1800.0
+"""How long a result may be on its way; then the money goes back."""
+FETCHES_MAX = 4
 RETRY_S_MAX = 60.0
 
 
@@ -63,7 +66,8 @@ class Delivery:
     def __init__(self, parts: DeliveryParts, pace: Pace | None = None) -> None:
         self._parts = parts
         self._pace = Pace() if pace is None else pace
-        self._lanes: dict[ChatId, Lane] = {}
+        self._lanes: dict[tuple[ChatId, bool], Lane] = {}
+        self._fetching = trio.CapacityLimiter(FETCHES_MAX)
         self._turnstile = trio.Lock()
 
     async def run(self, ctx: Context[RowsWaiting]) -> None:
@@ -102,18 +106,22 @@ class Delivery:
         if isinstance(row.reply, AnswerCallback):
             nursery.start_soon(self._send_at_once, row)
             return
-        lane = self._lanes.get(row.chat_id)
+        # Results have a lane of their own: one that cannot be fetched must not silence its chat.
+        key = (row.chat_id, _is_result(row))
+        lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[row.chat_id] = Lane(row.chat_id)
-            nursery.start_soon(self._run_lane, lane, ctx)
+            lane = self._lanes[key] = Lane(row.chat_id)
+            nursery.start_soon(self._run_lane, key, lane, ctx)
         pushed_out = lane.add(row)
         if pushed_out is not None:
             await self._mark(Skipped(outbox_id=pushed_out.outbox_id))
 
     # One chat
 
-    async def _run_lane(self, lane: Lane, ctx: Context[RowsWaiting]) -> None:
-        """Send the rows of one chat until none is left."""
+    async def _run_lane(
+        self, key: tuple[ChatId, bool], lane: Lane, ctx: Context[RowsWaiting]
+    ) -> None:
+        """Send the rows of one lane until none is left."""
         while len(lane) and not ctx.is_stopping:
             wait_s = self._pace.chat_wait_s(lane.chat_id, trio.current_time())
             if wait_s > 0:
@@ -129,12 +137,18 @@ class Delivery:
             row = lane.next()
             if row is None or ctx.is_stopping:
                 break
-            ways_tried = lane.ways_tried(row)
-            fate = await self._parts.courier.carry(row, lane.target(row), ways_tried)
+            fate = await self._carry(lane, row)
             pause_s = await self._settle(lane, row, fate)
             if pause_s > 0:
                 await ctx.sleep(pause_s)
-        del self._lanes[lane.chat_id]
+        del self._lanes[key]
+
+    async def _carry(self, lane: Lane, row: OutboxRow) -> Fate:
+        carried = (row, lane.target(row), lane.ways_tried(row))
+        if not _is_result(row):
+            return await self._parts.courier.carry(*carried)
+        async with self._fetching:  # a file is held in memory while it is on its way
+            return await self._parts.courier.carry(*carried)
 
     async def _settle(self, lane: Lane, row: OutboxRow, fate: Fate) -> float:
         """Write down what became of a send; returns the seconds to pause before the next."""
@@ -144,8 +158,8 @@ class Delivery:
                 await self._sent(row, message_id)
                 return 0.0
             case TryLater(seconds=seconds, is_freeze=is_freeze):
-                if self._age_s(row) > AGE_S_MAX:
-                    await self._give_up(row, "older than a day")
+                if self._age_s(row) > (RESULT_AGE_S_MAX if _is_result(row) else AGE_S_MAX):
+                    await self._give_up(row, "tried for too long")
                     return 0.0
                 await self._again(lane, row, is_ambiguous=False)
                 if is_freeze:
@@ -180,10 +194,10 @@ class Delivery:
     async def _send_at_once(self, row: OutboxRow) -> None:
         """Send an answer to a tap, again if need be: a second one for the same tap does no harm."""
         fate = await self._parts.courier.carry(row, None)
-        for _ in range(ANSWER_RETRIES):
+        for pause_s in ANSWER_RETRIES_S:
             if isinstance(fate, Arrived | Hopeless):
                 break
-            await trio.sleep(ANSWER_RETRY_S)
+            await trio.sleep(pause_s)
             fate = await self._parts.courier.carry(row, None)
         await self._mark(
             Sent(outbox_id=row.outbox_id, message_id=None)
@@ -221,8 +235,8 @@ class Delivery:
         outbox.mark(
             tx, [Failed(outbox_id=row.outbox_id, detail=detail)], epoch=clerk.epoch, now=now
         )
-        if isinstance(row.reply, SendResult):
-            return clerk.failed_by_id(tx, row.reply.job_id, Reason.DELIVERY_FAILED, now)
+        if _is_result(row) and row.job_id is not None:
+            return clerk.failed_by_id(tx, row.job_id, Reason.DELIVERY_FAILED, now)
         return ()
 
     async def _mark(self, outcome: Outcome) -> None:
@@ -243,6 +257,14 @@ class Delivery:
         return (self._parts.sources.now() - row.created_at).total_seconds()
 
 
+def _is_result(row: OutboxRow) -> bool:
+    match row.reply:
+        case SendResult() | UnreadableReply(is_result=True):
+            return True
+        case _:
+            return False
+
+
 def _kind(row: OutboxRow) -> str:
     match row.reply:
         case ShowScreen():
@@ -251,5 +273,7 @@ def _kind(row: OutboxRow) -> str:
             return "answer"
         case SendResult():
             return "result"
+        case UnreadableReply():
+            return "unreadable"
         case _:
             assert_never(row.reply)

@@ -37,7 +37,7 @@ class Lane:
         return self._waiting.popleft() if self._waiting else None
 
     def put_back(self, row: OutboxRow) -> None:
-        """Return a row that was not sent to the front, unless a newer one of its slot waits."""
+        """Return a row that was not sent to the front."""
         self._waiting.appendleft(row)
 
     def is_outdated(self, row: OutboxRow) -> bool:

@@ -135,7 +135,8 @@ class Dispatcher:
             user_id=row.user_id,
             callback_id=row.callback_id,
         )
-        due_s = trio.current_time() + ANSWER_WITHIN_S
+        age_s = max(0.0, (parts.sources.now() - row.received_at).total_seconds())
+        due_s = trio.current_time() + max(0.0, ANSWER_WITHIN_S - age_s)
         parts.taps.open(row.callback_id, due_s=due_s, cid=row.cid, user_id=row.user_id)
         with suppress(MailboxFull):  # the clock has wake-ups enough; it reads the board
             parts.clock.tell_nowait(TapOpened())

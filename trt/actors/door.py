@@ -32,7 +32,8 @@ class Door:
         finally:
             self._is_open = False
         self._empty = trio.Event()
-        if self._inside:
+        # In a restart nobody answers those inside before we are gone: they run into their deadline.
+        if self._inside and ctx.stop.is_final:
             await self._empty.wait()
 
     @property

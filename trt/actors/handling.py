@@ -20,6 +20,7 @@ from trt.storage import inbox, jobs, ledger, outbox, sessions
 from trt.storage.database import Transaction
 from trt.storage.inbox import InboxRow, InboxState
 from trt.storage.ledger import Reserved
+from trt.storage.sessions import UnreadableSession
 from trt.telegram.updates import Unsupported, read_event
 from trt.telemetry.events import EventName, FieldValue
 
@@ -83,7 +84,7 @@ def handle(tx: Transaction, row: InboxRow, shop: Shop, stamp: Stamp) -> Handled 
         return Handled(happenings=(_told(EventName.DISPATCH_OK, row, reason_code=Reason.NOOP),))
     person, event = read
     desk = _Desk(tx=tx, row=row, shop=shop, stamp=stamp)
-    session = sessions.load(tx, person.user_id) or desk.welcome(person)
+    session = desk.session_of(person)
     turn = dialog.step(session, person, event, desk.situation(person, event))
     desk.carry_out(turn)
     desk.tell_outcome(event, turn)
@@ -103,6 +104,20 @@ class _Desk:
     stamp: Stamp
     happenings: list[Happening] = field(factory=list)
     started_jobs: list[JobId] = field(factory=list)
+
+    def session_of(self, person: Person) -> Session:
+        """Read the conversation; one that cannot be read begins anew, the money is elsewhere."""
+        found = sessions.load(self.tx, person.user_id)
+        match found:
+            case Session():
+                return found
+            case UnreadableSession():
+                self._tell(EventName.SESSION_RESET)
+                return dialog.greet(person)
+            case None:
+                return self.welcome(person)
+            case _:
+                assert_never(found)
 
     def welcome(self, person: Person) -> Session:
         """Open the account of somebody new, with the welcome balance if there is one."""

@@ -26,6 +26,7 @@ from trt.kie.outcomes import (
     OutcomeUnknown,
     Refused,
     Succeeded,
+    TaskRecord,
     Working,
 )
 from trt.sources import Sources
@@ -103,10 +104,11 @@ class KIEJobActor:
     # Submitting
 
     async def _submit(self, ctx: Context[CallbackArrived], job: Job) -> Job | None:
-        if job.attempt > 0:
-            pause_s = submit_delay_s(job.attempt, self._parts.sources.random().random())
-            if not await ctx.sleep(min(pause_s, self._left_s(job.deadline_at))):
-                return job
+        task_id = await self._pause(ctx, job) if job.attempt > 0 else None
+        if task_id is not None:
+            return await self._running(job, task_id)
+        if ctx.is_stopping:
+            return job
         if self._left_s(job.deadline_at) <= 0:
             return await self._fail(job, Reason.KIE_UNAVAILABLE)
         card = self._parts.clerk.catalogue.models.get(job.model_id)
@@ -128,6 +130,15 @@ class KIEJobActor:
             case _:
                 assert_never(outcome)
 
+    async def _pause(self, ctx: Context[CallbackArrived], job: Job) -> TaskId | None:
+        """Wait before the next try; returns the task if KIE took the order after all.
+
+        It said that it took nothing, but a callback since then knows better.
+        """
+        pause_s = submit_delay_s(job.attempt, self._parts.sources.random().random())
+        await ctx.sleep(max(0.0, min(pause_s, self._left_s(job.deadline_at))))
+        return await self._parts.db.transact(kie_callbacks.task_of, job.job_id)
+
     async def _create(self, job: Job, card: ModelCard) -> CreateOutcome | None:
         """Call createTask; None means that KIE was surely not reached."""
         try:
@@ -141,6 +152,7 @@ class KIEJobActor:
             EventName.KIE_SUBMIT,
             outcome="unavailable" if outcome is None else type(outcome).__name__,
             attempt=job.attempt,
+            **_why(outcome),
         )
         return outcome
 
@@ -208,7 +220,7 @@ class KIEJobActor:
         except KIEUnavailable:
             record = None
         name = "unavailable" if record is None else type(record).__name__
-        self._tell(job, EventName.KIE_POLL, outcome=name)
+        self._tell(job, EventName.KIE_POLL, outcome=name, **_why(record))
         return record
 
     async def _progress(self, job: Job, phase: Phase) -> None:
@@ -259,6 +271,17 @@ async def _forget(turns: Turns) -> None:
     with trio.move_on_after(0):
         async for _ in turns:
             pass
+
+
+def _why(outcome: CreateOutcome | TaskRecord | None) -> dict[str, FieldValue]:
+    """Return what KIE said, for the operator; its words are clean of keys and prompts by then."""
+    match outcome:
+        case Refused(code=code, detail=detail) | Failed(code=code, detail=detail):
+            return {"code": code, "detail": detail}
+        case Busy(detail=detail) | OutcomeUnknown(why=detail):
+            return {"detail": detail}
+        case _:
+            return {}
 
 
 async def _wake_up(ctx: Context[CallbackArrived], turns: Turns, seconds: float) -> bool:

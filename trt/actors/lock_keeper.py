@@ -24,7 +24,7 @@ class LeaseTerms:
 
     name: str = "shard-0"
     ttl_s: float = 2.0
-    """How long a silent holder is left in peace, by the database's clock."""
+    """How long a silent holder is left in peace, by the clock of the machine that both share."""
     renew_every_s: float = 0.5
     trust_s: float = 1.5
     """How long the holder trusts its last renewal, by its own clock; it stops itself then."""

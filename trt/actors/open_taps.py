@@ -22,16 +22,16 @@ class OpenTaps:
         self._due_s.pop(callback_id, None)
 
     def overdue(self, now_s: float) -> list[tuple[CallbackId, Cid, UserId]]:
-        """Take every tap that nobody answered in time; taps are opened in order of due times."""
-        late = []
-        for callback_id, (due_s, cid, user_id) in self._due_s.items():
-            if due_s > now_s:
-                break
-            late.append((callback_id, cid, user_id))
+        """Take every tap that nobody answered in time."""
+        late = [
+            (callback_id, cid, user_id)
+            for callback_id, (due_s, cid, user_id) in self._due_s.items()
+            if due_s <= now_s
+        ]
         for callback_id, _, _ in late:
             del self._due_s[callback_id]
         return late
 
     def next_due_s(self) -> float | None:
         """Return the earliest due time, or None when every spinner has stopped."""
-        return next((due_s for due_s, _, _ in self._due_s.values()), None)
+        return min((due_s for due_s, _, _ in self._due_s.values()), default=None)

@@ -40,7 +40,7 @@ class Poller:
         await self._without_webhook(ctx)
         while not ctx.is_stopping:
             try:
-                got = await self._telegram.get_updates(offset, POLL_S, ALLOWED_UPDATES)
+                got = await self._ask(ctx, offset)
             except TelegramUnavailable:
                 await ctx.sleep(RETRY_S)
                 continue
@@ -51,8 +51,17 @@ class Poller:
                 row = self._receive(body)
                 assert not isinstance(row, BadUpdate), "Telegram sends updates with an id"
                 if not await self._commit(row):
+                    await ctx.sleep(RETRY_S)
                     break
                 offset = row.update_id + 1
+
+    async def _ask(
+        self, ctx: Context[None], offset: int
+    ) -> tuple[bytes, ...] | Conflict | RateLimited:
+        """Ask for updates; a request to stop ends the waiting, and nothing is confirmed by it."""
+        with ctx.stop.interrupts():
+            return await self._telegram.get_updates(offset, POLL_S, ALLOWED_UPDATES)
+        return ()
 
     async def _without_webhook(self, ctx: Context[None]) -> None:
         """Remove the webhook, which forbids polling; pending updates stay."""

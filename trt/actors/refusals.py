@@ -7,11 +7,10 @@ from attrs import frozen
 from trt.domain import screens
 from trt.domain.copy import Copies
 from trt.domain.ids import Shard, UpdateId
-from trt.domain.inputs import Person
 from trt.domain.reasons import Reason
 from trt.domain.replies import AnswerCallback, Reply, ShowScreen
 from trt.sources import Sources
-from trt.storage import inbox, outbox, sessions
+from trt.storage import inbox, outbox
 from trt.storage.database import Database, Transaction
 from trt.storage.inbox import InboxRow, InboxState
 from trt.supervision import Context
@@ -82,7 +81,7 @@ class Refusals:
             now=parts.sources.now(),
         ):
             return False
-        reply = self._words(tx, row, reason)
+        reply = self._words(row, reason)
         if reply is not None:
             outbox.put(
                 tx,
@@ -96,11 +95,11 @@ class Refusals:
             )
         return True
 
-    def _words(self, tx: Transaction, row: InboxRow, reason: Reason) -> Reply | None:
+    def _words(self, row: InboxRow, reason: Reason) -> Reply | None:
         read = read_event(row.payload)
         if isinstance(read, Unsupported):
             return None
-        copy = self._parts.copies.of(self._language(tx, read[0]))
+        copy = self._parts.copies.of(read[0].language_code)
         crashed = reason is Reason.HANDLER_CRASHED
         if row.callback_id is not None:
             text = screens.crashed_toast(copy) if crashed else screens.too_busy_toast(copy)
@@ -109,7 +108,3 @@ class Refusals:
             return ShowScreen(screen=screens.crashed_notice(copy))
         # One slot: a user who floods the bot reads this once, not once per message.
         return ShowScreen(screen=screens.too_busy_notice(copy), slot="too_busy")
-
-    def _language(self, tx: Transaction, person: Person) -> str:
-        session = sessions.load(tx, person.user_id)
-        return person.language_code if session is None else session.language

@@ -11,7 +11,7 @@ from trt.domain.replies import AnswerCallback, Keyboard, Screen, SendResult, Sho
 from trt.kie.client import KIEClient
 from trt.kie.errors import KIEUnavailable
 from trt.kie.outcomes import RefusedResult, ResultFile
-from trt.storage.outbox import OutboxRow
+from trt.storage.outbox import OutboxRow, UnreadableReply
 from trt.telegram.client import TelegramClient
 from trt.telegram.errors import TelegramUnavailable
 from trt.telegram.outcomes import (
@@ -102,6 +102,8 @@ class Courier:
                     return await self._answer(row.reply)
                 case SendResult():
                     return await self._send_result(row.chat_id, row.reply, ways_tried)
+                case UnreadableReply():
+                    return Hopeless("the row was written by another release")
                 case _:
                     assert_never(row.reply)
         except TelegramUnavailable:

@@ -43,7 +43,7 @@ class Phase(StrEnum):
 
 
 LEGAL_MOVES: Mapping[JobState, frozenset[JobState]] = {
-    JobState.RESERVED: frozenset({JobState.SUBMITTING, JobState.FAILED}),
+    JobState.RESERVED: frozenset({JobState.SUBMITTING, JobState.RUNNING, JobState.FAILED}),
     JobState.SUBMITTING: frozenset(
         {JobState.RESERVED, JobState.SUBMIT_UNKNOWN, JobState.RUNNING, JobState.FAILED}
     ),
@@ -53,7 +53,8 @@ LEGAL_MOVES: Mapping[JobState, frozenset[JobState]] = {
     JobState.DELIVERED: frozenset(),
     JobState.FAILED: frozenset(),
 }
-"""`SUBMITTING` goes back to `RESERVED` only when KIE said that it took nothing (429, 455)."""
+"""`SUBMITTING` goes back to `RESERVED` only when KIE said that it took nothing. Should a callback
+prove otherwise, the order goes on from there to `RUNNING` instead of being sent again."""
 
 
 @frozen(kw_only=True)

@@ -144,9 +144,7 @@ class KIEClient:
         for _ in range(REDIRECTS_MAX + 1):
             if problem := self._hosts.problem(url):
                 return RefusedResult(why=problem)
-            async with self._http.stream(
-                "GET", url, timeout=None, follow_redirects=False
-            ) as response:
+            async with self._http.stream("GET", url, follow_redirects=False) as response:
                 if not response.has_redirect_location:
                     return await _download(response, size_max)
                 url = urljoin(url, response.headers["Location"])
@@ -169,7 +167,6 @@ class KIEClient:
                     method,
                     self._base_url + path,
                     headers=headers,
-                    timeout=None,
                     follow_redirects=False,
                     **request,
                 )

@@ -22,12 +22,19 @@ _DECODERS: dict[str, msgspec.json.Decoder[ShowScreen | AnswerCallback | SendResu
 
 
 @frozen(kw_only=True)
+class UnreadableReply:
+    """The row was written by other code, such as a newer release that was rolled back."""
+
+    is_result: bool
+
+
+@frozen(kw_only=True)
 class OutboxRow:
     """One reply that waits to be sent."""
 
     outbox_id: OutboxId
     chat_id: ChatId
-    reply: Reply
+    reply: Reply | UnreadableReply
     cid: Cid
     job_id: JobId | None
     created_at: datetime
@@ -236,10 +243,17 @@ def _outbox_row(row: Row) -> OutboxRow:
     return OutboxRow(
         outbox_id=outbox_id,
         chat_id=chat_id,
-        reply=_DECODERS[kind].decode(reply),
+        reply=_reply(kind, reply),
         cid=cid,
         job_id=job_id,
         created_at=from_unix(created_at),
         attempts=attempts,
         slot_message_id=slot_message_id,
     )
+
+
+def _reply(kind: str, text: str) -> Reply | UnreadableReply:
+    try:
+        return _DECODERS[kind].decode(text)
+    except (KeyError, msgspec.DecodeError):
+        return UnreadableReply(is_result=kind == "send_result")

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import msgspec
+from attrs import frozen
 
 from trt.domain.ids import Shard, UserId
 from trt.domain.replies import ScreenId
@@ -13,7 +14,12 @@ from trt.storage.timestamps import to_unix
 _DRAFT = msgspec.json.Decoder(Draft)
 
 
-def load(tx: Transaction, user_id: UserId) -> Session | None:
+@frozen
+class UnreadableSession:
+    """The row was written by other code, such as a newer release that was rolled back."""
+
+
+def load(tx: Transaction, user_id: UserId) -> Session | UnreadableSession | None:
     """Return the session of a user, or None for somebody new."""
     row = tx.execute(
         """
@@ -25,14 +31,17 @@ def load(tx: Transaction, user_id: UserId) -> Session | None:
     if row is None:
         return None
     chat_id, language, screen_id, draft, last_draft_id = row
-    return Session(
-        user_id=user_id,
-        chat_id=chat_id,
-        language=language,
-        screen_id=ScreenId(screen_id),
-        draft=None if draft is None else _DRAFT.decode(draft),
-        last_draft_id=last_draft_id,
-    )
+    try:
+        return Session(
+            user_id=user_id,
+            chat_id=chat_id,
+            language=language,
+            screen_id=ScreenId(screen_id),
+            draft=None if draft is None else _DRAFT.decode(draft),
+            last_draft_id=last_draft_id,
+        )
+    except (ValueError, msgspec.DecodeError):
+        return UnreadableSession()
 
 
 def save(tx: Transaction, session: Session, *, shard: Shard, epoch: int, now: datetime) -> None:

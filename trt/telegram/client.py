@@ -257,7 +257,7 @@ class TelegramClient:
         with trio.move_on_after(timeout_s):
             try:
                 response = await self._http.post(
-                    self._root + method, **request, timeout=None, follow_redirects=False
+                    self._root + method, **request, follow_redirects=False
                 )
             except (*SURELY_NOT_SENT, httpx.InvalidURL) as error:
                 return NotSent(f"{method}: not sent, {type(error).__name__}")

@@ -1,13 +1,18 @@
 """The few fields of Telegram's update objects that we read (Bot API 10.2, Update)."""
 
+from typing import Annotated
+
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
+
+Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""An id that a database can hold; Telegram's have at most 52 bits (Bot API, User, Chat)."""
 
 
 class Id(msgspec.Struct):
     """Anything of which only the number matters: a user, a chat."""
 
-    id: int
+    id: Number
 
 
 class PartMessage(msgspec.Struct):
@@ -61,7 +66,7 @@ class Envelope(msgspec.Struct):
 class User(msgspec.Struct):
     """Bot API, User."""
 
-    id: int
+    id: Number
     first_name: str = ""
     language_code: str = ""
 
@@ -69,14 +74,14 @@ class User(msgspec.Struct):
 class Chat(msgspec.Struct):
     """Bot API, Chat."""
 
-    id: int
+    id: Number
     type: str
 
 
 class TappedMessage(msgspec.Struct):
     """Bot API, MaybeInaccessibleMessage."""
 
-    message_id: int
+    message_id: Number
     chat: Chat
     date: int = 1
 

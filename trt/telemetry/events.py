@@ -36,6 +36,7 @@ class EventName(StrEnum):
     DISPATCH_REFUSED = "DISPATCH_REFUSED"
     DISPATCH_FAIL = "DISPATCH_FAIL"
     PASSIVE_REJECT = "PASSIVE_REJECT"
+    SESSION_RESET = "SESSION_RESET"
 
     TASK_CREATED = "TASK_CREATED"
     TASK_STATE = "TASK_STATE"
@@ -144,6 +145,7 @@ CATALOGUE: Mapping[EventName, Kind] = {
     EventName.DISPATCH_FAIL: _event(
         Level.ERROR, "cid reason_code", "kind attempt detail duration_s"
     ),
+    EventName.SESSION_RESET: _event(Level.WARNING, "cid"),
     EventName.PASSIVE_REJECT: _event(Level.INFO, "cid", "kind callback_id reason_code"),
     # A generation, from the confirmation to the delivery or the refund.
     EventName.TASK_CREATED: _event(Level.INFO, "cid job_id", "price_kopecks"),
