@@ -11,13 +11,14 @@ from trio.lowlevel import current_task
 from trt.supervision import events
 from trt.supervision.asker import Asker, current_asker
 from trt.supervision.child import ACTOR_GRACE_S, Child
-from trt.supervision.context import Branch, Context, Emit
+from trt.supervision.context import Branch, Context, Emit, as_branch
 from trt.supervision.errors import ActorCrashed, ActorStopped
 from trt.supervision.intake import Intake
+from trt.supervision.latch import Latch
 from trt.supervision.restart import Backoff, Restart, RestartWindow
 from trt.supervision.snapshot import ActorSnapshot, Kind, State
 from trt.supervision.stop_signal import StopSignal
-from trt.supervision.turn import Turn, set_current_turn
+from trt.supervision.turn import Turn, forget_current_turn
 
 # How long a cancelled child may clean up before it is reported.
 CANCELLED_GRACE_S = 1.0
@@ -34,10 +35,9 @@ class Cell:
         self.incarnation = 0
         self.error: Exception | None = None
         self.stop = StopSignal()
-        self.settled = trio.Event()
+        self.settled = Latch()
         """Set when the incarnation is ready or has ended."""
-        self.ended = trio.Event()
-        self.ended.set()
+        self.ended = Latch(is_set=True)
         self.due_at: float | None = None
         """When its parent will start it again (trio time)."""
         self._asker = Asker(self.path)
@@ -46,12 +46,12 @@ class Cell:
             if child.mailbox is None
             else Intake(child.mailbox, self._asker, self._dead_letter_unread, drains=child.drains)
         )
-        self._branch = child.actor if isinstance(child.actor, Branch) else None
+        self._branch = as_branch(child.actor)
         self._scope = trio.CancelScope(shield=True)
         self._ready_at: float | None = None
         self._failures = 0
         self._last_error: str | None = None
-        self._subtrees: list[Cell] = []
+        self._subtrees: tuple[Cell, ...] = ()
 
     @property
     def name(self) -> str:
@@ -78,8 +78,8 @@ class Cell:
         self.due_at = None
         self._ready_at = None
         self.stop = StopSignal()
-        self.settled = trio.Event()
-        self.ended = trio.Event()
+        self.settled = Latch()
+        self.ended = Latch()
         self._scope = trio.CancelScope(shield=True)
         self.state = State.STARTING
         if self.intake is not None:
@@ -90,7 +90,7 @@ class Cell:
         """Run the incarnation to its end; `on_end` hears of it last."""
         has_returned = False
         # A task begins with a copy of its spawner's variables: what that one is about is not ours.
-        set_current_turn(None)
+        forget_current_turn()
         current_asker.set(self._asker)
         self._asker.task = current_task()
         try:
@@ -285,7 +285,7 @@ class Cell:
         cell = Cell(Child(branch.name, branch))
         cell.place(self.path, self.emit)
         failure: Exception | None = None
-        self._subtrees.append(cell)
+        self._subtrees = (*self._subtrees, cell)
         try:
             async with trio.open_nursery() as nursery:
                 with self.stop.interrupts() as waiting:
@@ -300,7 +300,7 @@ class Cell:
                         with trio.CancelScope(shield=True):
                             await cell.bring_down(is_final=True)
         finally:
-            self._subtrees.remove(cell)
+            self._subtrees = tuple(other for other in self._subtrees if other is not cell)
         if cell.error is not None:
             raise cell.error
         if failure is not None:

@@ -3,7 +3,7 @@
 import heapq
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 import trio
@@ -15,6 +15,7 @@ from trt.supervision.context import Actor, Context
 from trt.supervision.entry import Entry, WhenFull
 from trt.supervision.errors import ActorStopped, DirectoryFull, RestartLimitExceeded
 from trt.supervision.events import DeadLetter
+from trt.supervision.leaving import bring_down, bring_down_all, let_go
 from trt.supervision.mailbox import Mailbox
 from trt.supervision.question import Question
 from trt.supervision.restart import Backoff, Budget, RestartWindow
@@ -30,6 +31,7 @@ SHOWN_MAX = 50
 LOOK_AGAIN_S = 0.05
 # An actor is asleep at the latest a quarter after its idle time: one sweep instead of n timers.
 SWEEPS_PER_IDLE_TIME = 4
+LEAVING_AT_ONCE = 256
 
 
 class Directory(Generic[K, M]):
@@ -148,7 +150,8 @@ class Directory(Generic[K, M]):
 
     def _new_entry(self, key: K) -> Entry[K, M]:
         name = self._key_name(key)
-        mailbox = Mailbox[M](f"{self._path}/{name}", self._mailbox_capacity)
+        # Not Mailbox[M](…): a generic alias that is called leaves a dict on what it makes.
+        mailbox: Mailbox[M] = Mailbox(f"{self._path}/{name}", self._mailbox_capacity)
         hook = self._on_dead_letter
         child = Child(
             name,
@@ -161,7 +164,8 @@ class Directory(Generic[K, M]):
         cell = Cell(child)
         if self._emit is not None:
             cell.place(self._path, self._emit)
-        return Entry(key, cell, mailbox, RestartWindow(self._budget))
+            mailbox.name = cell.path  # the same, once
+        return Entry(key, cell, mailbox, RestartWindow(self._budget), self._ended_in)
 
     # Running
 
@@ -197,13 +201,11 @@ class Directory(Generic[K, M]):
             return
         cell = entry.cell
         entry.is_falling_asleep = False
-        entry.received_before = entry.mailbox.statistics().received
+        entry.received_before = entry.mailbox.received
         cell.begin()
         cell.mark_ready()
-        incarnation = cell.incarnation
-        self._nursery.start_soon(
-            cell.live, lambda: self._ended_in.send_nowait((entry, incarnation))
-        )
+        entry.news = self._ended_in
+        self._nursery.start_soon(cell.live, entry.tell_end)
 
     def _start_or_wait(self, entry: Entry[K, M]) -> None:
         if len(self._entries) - len(self._without_place) > self._live_max:
@@ -249,7 +251,7 @@ class Directory(Generic[K, M]):
             self._without_place[entry.key] = entry
             self._give_place()
             return None
-        has_read = entry.mailbox.statistics().received > entry.received_before
+        has_read = entry.mailbox.received > entry.received_before
         if is_falling_asleep or has_read or not entry.has_left_unread:
             entry.has_left_unread = not (is_falling_asleep or has_read)
             self._start(entry)
@@ -302,17 +304,31 @@ class Directory(Generic[K, M]):
         assert self._nursery is not None
         assert self._idle_after_s is not None
         idle_before = trio.current_time() - self._idle_after_s
-        for entry in self._entries.values():
-            if entry.idle_since is not None and entry.idle_since <= idle_before:
-                entry.is_falling_asleep = True
-                self._nursery.start_soon(self._put_to_sleep, entry)
+        idle = [
+            entry
+            for entry in self._entries.values()
+            if entry.idle_since is not None and entry.idle_since <= idle_before
+        ]
+        for entry in idle:
+            entry.is_falling_asleep = True
+        if idle:
+            self._nursery.start_soon(self._put_to_sleep, idle)
 
-    async def _put_to_sleep(self, entry: Entry[K, M]) -> None:
+    async def _put_to_sleep(self, entries: Sequence[Entry[K, M]]) -> None:
+        """Ask `entries` to leave, a few at a time: whoever has work meanwhile should not wait."""
         with trio.CancelScope(shield=True):
-            if entry.mailbox.is_empty:
-                await entry.cell.bring_down(is_final=False)
-            else:
-                entry.is_falling_asleep = False
+            for first in range(0, len(entries), LEAVING_AT_ONCE):
+                leaving = entries[first : first + LEAVING_AT_ONCE]
+                for entry in leaving:
+                    if entry.mailbox.is_empty:
+                        entry.cell.request_stop(is_final=False)
+                    else:
+                        entry.is_falling_asleep = False
+                await let_go()
+                for entry in leaving:
+                    # One that has left may be back already, with new work.
+                    if entry.is_falling_asleep and self._nursery is not None:
+                        self._nursery.start_soon(bring_down, entry.cell, False)  # noqa: FBT003
 
     # Making room
 
@@ -329,7 +345,7 @@ class Directory(Generic[K, M]):
             return False
         _, evicted = min(idle, key=lambda pair: pair[0])
         evicted.is_falling_asleep = True
-        self._nursery.start_soon(self._put_to_sleep, evicted)
+        self._nursery.start_soon(self._put_to_sleep, [evicted])
         return True
 
     def _give_place(self) -> None:
@@ -354,9 +370,7 @@ class Directory(Generic[K, M]):
     # Stopping and looking
 
     async def _stop_all(self, *, is_final: bool) -> None:
-        async with trio.open_nursery() as stops:
-            for entry in self._entries.values():
-                stops.start_soon(_stop_one, entry.cell, is_final)
+        await bring_down_all([entry.cell for entry in self._entries.values()], is_final=is_final)
 
     def stop_budget_s(self) -> float:
         """Return how long the stop of all, at once, may take, in seconds."""
@@ -379,7 +393,3 @@ class Directory(Generic[K, M]):
             children=tuple(entry.cell.snapshot(entry.window) for entry in busiest),
             children_total=len(self._entries),
         )
-
-
-async def _stop_one(cell: Cell, is_final: bool) -> None:
-    await cell.bring_down(is_final=is_final)

@@ -1,10 +1,10 @@
 """`Intake`: how an actor takes messages, and which of them are in its hand."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 import trio
-from trio.lowlevel import checkpoint, current_task
+from trio.lowlevel import current_task
 
 from trt.supervision.asker import Asker
 from trt.supervision.mailbox import Mailbox
@@ -32,13 +32,14 @@ class Intake(Generic[M]):
         self._drains = drains
         self._asker = asker
         self._on_dead = on_dead
-        self._in_hand: list[Turn[M]] = []
+        # Of an actor at rest these are the one empty tuple, not two lists each.
+        self._in_hand: Sequence[Turn[M]] = ()
+        # Those among them, or put aside, that want an answer.
+        self._asked: Sequence[Turn[M]] = ()
         self._taken_without_pause = 0
         self.began_at = 0.0
         self.handled = 0
         self.failed = 0
-        self.idle_since: float | None = None
-        """Since when the actor waits with nothing in hand and nothing queued (trio time)."""
         self._attach()
 
     @property
@@ -48,15 +49,17 @@ class Intake(Generic[M]):
 
     def open(self) -> None:
         """Let messages in, for the incarnation that begins."""
-        self.idle_since = None
         self._attach()
         self.mailbox.open()
 
     def _attach(self) -> None:
         self.mailbox.reader = self._asker
-        self.mailbox.on_dropped = lambda turn: self._on_dead(turn, "dropped")
+        self.mailbox.on_dropped = self._note_dropped
 
-    async def take(self, size_max: int, stop: StopSignal) -> list[Turn[M]]:
+    def _note_dropped(self, turn: Turn[M]) -> None:
+        self._on_dead(turn, "dropped")
+
+    async def take(self, size_max: int, stop: StopSignal) -> Sequence[Turn[M]]:
         """Finish what is in hand and wait for more, at most `size_max`; empty once stopping."""
         self.finish()
         self._asker.task = current_task()
@@ -64,30 +67,24 @@ class Intake(Generic[M]):
         while not stop.is_requested or (self._drains and stop.is_final and mailbox.depth):
             if self._taken_without_pause >= TAKEN_WITHOUT_PAUSE_MAX:
                 self._taken_without_pause = 0
-                await checkpoint()
+                await mailbox.pause()
+                continue
+            if not mailbox.depth:
+                self._taken_without_pause = 0
+                await mailbox.wait()
+                mailbox.come()
                 continue
             taken = mailbox.take_many(size_max)
-            if not taken:
-                await self._wait()
-                continue
             self._taken_without_pause += len(taken)
-            now = trio.current_time()
-            due = [turn for turn in taken if turn.deadline > now]
-            if len(due) < len(taken):
-                self._put_aside(turn for turn in taken if turn.deadline <= now)
-            if due:
-                self._in_hand = due
-                self.began_at = now
-                return due
-        return []
-
-    async def _wait(self) -> None:
-        self._taken_without_pause = 0
-        self.idle_since = trio.current_time()
-        try:
-            await self.mailbox.wait()
-        finally:
-            self.idle_since = None
+            now = self.began_at = trio.current_time()
+            asked = self._asked = [turn for turn in taken if turn.slot is not None]
+            if asked and any(turn.deadline <= now for turn in asked):
+                self._put_aside(turn for turn in asked if turn.deadline <= now)
+                taken = [turn for turn in taken if turn.deadline > now]
+            if taken:
+                self._in_hand = taken
+                return taken
+        return ()
 
     def _put_aside(self, expired: Iterable[Turn[M]]) -> None:
         for turn in expired:
@@ -96,14 +93,15 @@ class Intake(Generic[M]):
 
     def finish(self) -> None:
         """Count what is in hand as handled."""
-        for turn in self._in_hand:
-            if turn.slot is not None:
+        if self._asked:
+            for turn in self._asked:
                 turn.is_over = True
+            self._asked = ()
         self.handled += len(self._in_hand)
-        self._in_hand = []
+        self._in_hand = ()
 
-    def drop(self) -> list[Turn[M]]:
+    def drop(self) -> Sequence[Turn[M]]:
         """Return what is in hand, unfinished, and forget it."""
-        unfinished, self._in_hand = self._in_hand, []
+        unfinished, self._in_hand, self._asked = self._in_hand, (), ()
         self.failed += len(unfinished)
         return unfinished

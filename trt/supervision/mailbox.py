@@ -1,13 +1,13 @@
 """`Mailbox`: a bounded queue that outlives the incarnations of its actor."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
 import trio
 from attrs import define, frozen
-from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
+from trio.lowlevel import Abort, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
 from typing_extensions import override
 
 from trt.supervision.asker import Asker
@@ -71,14 +71,17 @@ class Mailbox(Generic[M]):
         self.on_dropped: Callable[[Turn[M]], None] | None = None
         self.expired = 0
         self.late_replies = 0
+        self.idle_since: float | None = None
+        """Since when the reader waits with nothing in hand and nothing queued (trio time)."""
         self._queue: deque[Turn[M]] = deque()
         # In order of arrival.
         self._senders: dict[_Sender, None] = {}
         self._reading: Task | None = None
         self._peak = self._received = self._refused = self._dropped = 0
         self._capacity_open = capacity
-        # trio.current_time, by the shortest way once there is a reader: it is asked a lot.
-        self._now = trio.current_time
+        # Since when the reader is about to look around, in the present turn of the scheduler or
+        # the next. What arrives until then counts as sent then: it need not look at the clock.
+        self._coming_at: float | None = None
 
     @override
     def __repr__(self) -> str:
@@ -90,7 +93,8 @@ class Mailbox(Generic[M]):
         """Queue `turn` at once, or raise `MailboxFull` or `ActorStopped`."""
         queue = self._queue
         if len(queue) < self._capacity_open:  # the short way, for most
-            turn.sent_at = self._now()
+            coming_at = self._coming_at
+            turn.sent_at = trio.current_time() if coming_at is None else coming_at
             queue.append(turn)
             if self._reading is not None:
                 self.wake()
@@ -123,7 +127,7 @@ class Mailbox(Generic[M]):
     def _offer(self, turn: Turn[M]) -> bool:
         if self._capacity_open == 0:
             raise ActorStopped(self.name, turn.message)
-        turn.sent_at = self._now()
+        turn.sent_at = trio.current_time()
         if len(self._queue) >= self.capacity:
             if self.overflow is not Overflow.DROP_OLDEST:
                 return False
@@ -153,32 +157,52 @@ class Mailbox(Generic[M]):
 
     # The actor
 
-    async def wait(self) -> None:
-        """Wait until there may be something to take, or somebody calls `wake`.
+    def wait(self) -> Awaitable[object]:
+        """Wait until there may be something to take, or somebody calls `wake`; then call `come`.
 
         One task at a time may wait. A cancelled wait takes nothing, nor does one that ends.
         """
         assert self._reading is None, f"{self.name}: one reader at a time"
         self._reading = current_task()
-        await wait_task_rescheduled(self._stop_reading)
+        self.idle_since = trio.current_time()
+        # The caller awaits it: one frame less for every actor at rest.
+        return wait_task_rescheduled(self._stop_reading)  # noqa: ASYNC105
+
+    def come(self) -> None:
+        """Note that the reader is here: what is sent from now on looks at the clock."""
+        self._coming_at = None
+
+    async def pause(self) -> None:
+        """Let the other tasks run, and a cancellation in; only for the task that reads."""
+        self._coming_at = trio.current_time()
+        try:
+            await checkpoint()
+        finally:
+            self.come()
 
     def wake(self) -> None:
         """Let the task in `wait` look around."""
         reading, self._reading = self._reading, None
         if reading is not None:
+            self.idle_since = None
+            self._coming_at = trio.current_time()
             reschedule(reading)
 
     def take_many(self, size_max: int) -> list[Turn[M]]:
-        """Take what has arrived, at most `size_max`; one that was cut off before comes alone."""
+        """Take what has arrived, at most `size_max`; one that was cut off before comes alone.
+
+        Something must have arrived.
+        """
         queue = self._queue
         depth = len(queue)
-        if not depth:
-            return []
         self._peak = max(self._peak, depth)
         if size_max == 1 or queue[0].attempt > 1:
             taken = [queue.popleft()]
+        elif depth <= size_max:
+            taken = list(queue)
+            queue.clear()
         else:
-            taken = [queue.popleft() for _ in range(min(size_max, depth))]
+            taken = [queue.popleft() for _ in range(size_max)]
         self._received += len(taken)
         if self._senders:
             self._admit()
@@ -198,7 +222,7 @@ class Mailbox(Generic[M]):
         self._queue.extendleft(reversed(turns))
 
     def _stop_reading(self, _: object) -> Abort:
-        self._reading = None
+        self._reading = self.idle_since = None
         return Abort.SUCCEEDED
 
     # The owner's life
@@ -209,6 +233,11 @@ class Mailbox(Generic[M]):
         return not self._queue and not self._senders
 
     @property
+    def received(self) -> int:
+        """How many messages were taken."""
+        return self._received
+
+    @property
     def depth(self) -> int:
         """How many messages are queued."""
         return len(self._queue)
@@ -216,12 +245,10 @@ class Mailbox(Generic[M]):
     def open(self) -> None:
         """Accept messages (again)."""
         self._capacity_open = self.capacity
-        self._now = trio.lowlevel.current_clock().current_time
 
     def close(self) -> None:
         """Refuse new messages and wake the waiting senders; what is queued can still be taken."""
         self._capacity_open = 0
-        self._now = trio.current_time
         senders, self._senders = self._senders, {}
         for sender in senders:
             reschedule(sender.task)

@@ -40,11 +40,10 @@ class Ref(Generic[M_contra]):
     of its own.
     """
 
-    __slots__ = ("_post", "_put_nowait")
+    __slots__ = ("_post",)
 
     def __init__(self, post: Post) -> None:
         self._post = post
-        self._put_nowait = post.put_nowait
 
     @override
     def __repr__(self) -> str:
@@ -68,7 +67,7 @@ class Ref(Generic[M_contra]):
             ActorStopped: the actor has stopped for good.
         """
         about = None if cid is not None else current_turn()
-        self._put_nowait(Turn(message, cid if about is None else about.cid))
+        self._post.put_nowait(Turn(message, cid if about is None else about.cid))
 
     async def ask(
         self, question: Question[M_contra, R], timeout_s: float, *, cid: str | None = None

@@ -4,7 +4,6 @@ They follow Erlang/OTP's `supervisor`, with backoff added.
 """
 
 import random
-from collections import deque
 from collections.abc import Sequence
 from enum import Enum, auto
 from typing import TypeVar, assert_never
@@ -79,19 +78,21 @@ class Budget:
 class RestartWindow:
     """The restarts that still count against a `Budget`."""
 
+    __slots__ = ("_restarts_at", "budget")
+
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        self._restarts_at: deque[float] = deque()
+        self._restarts_at: tuple[float, ...] = ()
 
     def record(self, now: float) -> bool:
         """Count one restart at `now`; return whether the budget still allows it."""
-        self._restarts_at.append(now)
+        self._restarts_at = (*self._restarts_at, now)
         return self.count(now) <= self.budget.restarts
 
     def count(self, now: float) -> int:
         """Return how many restarts lie in the window; one exactly at its edge still counts."""
         while self._restarts_at and self._restarts_at[0] < now - self.budget.within_s:
-            self._restarts_at.popleft()
+            self._restarts_at = self._restarts_at[1:]
         return len(self._restarts_at)
 
     def left(self, now: float) -> int:

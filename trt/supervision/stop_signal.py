@@ -10,8 +10,9 @@ class StopSignal:
     """One request to stop; it ends the waits that were opened with `interrupts`."""
 
     def __init__(self) -> None:
-        self._event = trio.Event()
-        self._scopes: dict[trio.CancelScope, None] = {}
+        # Made when they are needed: every actor at rest has one of these.
+        self._event: trio.Event | None = None
+        self._scopes: dict[trio.CancelScope, None] | None = None
         self.is_requested = False
         self.is_final = False
         self.requested_at: float | None = None
@@ -22,16 +23,23 @@ class StopSignal:
         if not self.is_requested:
             self.requested_at = trio.current_time()
             self.is_requested = True
-            self._event.set()
-            for scope in self._scopes:
+            if self._event is not None:
+                self._event.set()
+            for scope in self._scopes or ():
                 scope.cancel()
 
     async def wait(self) -> None:
         """Return once a stop was requested."""
+        if self._event is None:
+            self._event = trio.Event()
+            if self.is_requested:
+                self._event.set()
         await self._event.wait()
 
     def interrupts(self, deadline: float = math.inf) -> "Interruption":
         """Return a scope that is left at the stop request or at `deadline` (trio time)."""
+        if self._scopes is None:
+            self._scopes = {}
         scope = trio.CancelScope(deadline=deadline)
         return Interruption(self._scopes, scope, is_requested=self.is_requested)
 

@@ -4,7 +4,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from trt.supervision.intake import Intake
 from trt.supervision.stop_signal import StopSignal
-from trt.supervision.turn import Turn, set_current_turn
+from trt.supervision.turn import Turn, forget_current_turn, set_current_turn
 
 M_co = TypeVar("M_co", covariant=True)
 
@@ -36,7 +36,7 @@ class Batches(Generic[M_co]):
 
     async def __anext__(self) -> tuple[Turn[M_co], ...]:
         self._desk.mark_ready()
-        set_current_turn(None)
+        forget_current_turn()
         taken = await self._intake.take(self._size_max, self._desk.stop)
         if not taken:
             raise StopAsyncIteration
@@ -48,6 +48,8 @@ class Batches(Generic[M_co]):
 class Turns(Generic[M_co]):
     """Iterator over single messages; ends at a stop request."""
 
+    __slots__ = ("_desk", "_intake")
+
     def __init__(self, intake: Intake[M_co], desk: Desk) -> None:
         self._intake = intake
         self._desk = desk
@@ -57,7 +59,7 @@ class Turns(Generic[M_co]):
 
     async def __anext__(self) -> Turn[M_co]:
         self._desk.mark_ready()
-        set_current_turn(None)
+        forget_current_turn()
         taken = await self._intake.take(1, self._desk.stop)
         if not taken:
             raise StopAsyncIteration

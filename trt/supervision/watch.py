@@ -17,6 +17,7 @@ from trt.supervision.errors import (
     StartFailed,
     StartTimedOut,
 )
+from trt.supervision.leaving import let_go
 from trt.supervision.order import Order, Outcome, Refusal
 from trt.supervision.restart import AutoShutdown, Backoff, Restart, RestartWindow, Strategy
 
@@ -188,9 +189,7 @@ class Watch:
 
     async def _next_failure(self) -> Cell | None:
         """Do the next thing there is to do; return the child that has to be restarted, if any."""
-        news: tuple[Cell, int] | Order | None = None
-        with self._ctx.stop.interrupts(self._next_due_at()):
-            news = await self._news.receive()
+        news = await self._next_news()
         if isinstance(news, Order):
             await news.carry_out()
             return None
@@ -202,6 +201,16 @@ class Watch:
                 return cell if await self._start(cell) is not None else None
         return None
 
+    async def _next_news(self) -> tuple[Cell, int] | Order | None:
+        """Return what comes next; None when a child is due, or the supervisor has to stop."""
+        try:
+            return self._news.receive_nowait()
+        except trio.WouldBlock:
+            pass
+        with self._ctx.stop.interrupts(self._next_due_at()):
+            return await self._news.receive()
+        return None
+
     def _next_due_at(self) -> float:
         return min((c.due_at for c in self._cells if c.due_at is not None), default=math.inf)
 
@@ -211,8 +220,10 @@ class Watch:
         incarnation = cell.incarnation
         self._nursery.start_soon(cell.live, lambda: self._news_in.send_nowait((cell, incarnation)))
         timeout_s = cell.child.start_timeout_s
-        with self._ctx.stop.interrupts(trio.current_time() + timeout_s):
-            await cell.settled.wait()
+        await let_go()
+        if not cell.settled.is_set():
+            with self._ctx.stop.interrupts(trio.current_time() + timeout_s):
+                await cell.settled.wait()
         if cell.is_ready or self._ctx.is_stopping:
             return None
         if not cell.has_ended:
@@ -285,6 +296,11 @@ class Watch:
 
     async def _bring_down(self, cell: Cell, *, is_final: bool) -> None:
         """Stop one child until it is fully gone, or until the supervisor itself has to stop."""
+        cell.request_stop(is_final=is_final)
+        await let_go()
+        if cell.has_ended:  # most have nothing to finish, and two cancel scopes cost more
+            await cell.bring_down(is_final=is_final)
+            return
         with self._ctx.stop.interrupts():
             await cell.bring_down(is_final=is_final)
             await cell.ended.wait()
