@@ -229,7 +229,7 @@ async def work_through(chance: random.Random) -> None:
     place = Place(books)
     tree = Tree(place.root, lambda _: None)
 
-    async def run(task_status: trio.TaskStatus[None]) -> None:
+    async def run(task_status: trio.TaskStatus[None]) -> None:  # noqa: ASYNC128 - the tree tells
         with suppress(RestartLimitExceeded):
             await tree.run(task_status=task_status)
 

@@ -202,7 +202,7 @@ async def play(shape: Shape, program: list[tuple[Deed, int, int]]) -> None:
     tree = Tree(root, lambda _: None)
     has_given_up = False
 
-    async def run(task_status: trio.TaskStatus[None]) -> None:
+    async def run(task_status: trio.TaskStatus[None]) -> None:  # noqa: ASYNC128 - the tree tells
         nonlocal has_given_up
         try:
             await tree.run(task_status=task_status)
