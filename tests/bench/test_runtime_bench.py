@@ -32,10 +32,11 @@ async def test_every_comparison_is_made_and_the_actors_are_gone(report: RuntimeR
         assert row.ratio is not None
     assert rows["memory per idle actor", "bare task with a channel"].other
     assert rows["crash to running again", ""].ours > 0
-    assert report.keyed.alive == 300
-    assert report.keyed.left == 0
-    assert report.keyed.tasks_after == report.keyed.tasks_before
-    assert report.keyed.resident_alive > report.keyed.resident_before
+    keyed = report.keyed
+    assert keyed.alive.actors == keyed.alive_again.actors == 300
+    assert keyed.after.actors == keyed.after_again.actors == 0
+    assert keyed.after.tasks == keyed.before.tasks < keyed.alive.tasks
+    assert keyed.after.blocks < keyed.alive.blocks
 
     table = runtime_table(report)
     for row in report.rows:

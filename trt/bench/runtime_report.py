@@ -11,7 +11,9 @@ ask             one after the other; bare: a fresh channel for each answer, with
 all at once     keyed actors of a directory; bare: tasks of one nursery, cancelled together
 one by one      `start_child` until ready, `stop_child`; bare: `nursery.start`, cancel, join
 again           from the crash to the first line of the next incarnation, no backoff
-passivated      their idle time passes at once, on a clock that stands still otherwise"""
+passivated      their idle time passes at once, on a clock that stands still otherwise. Python's
+                allocator returns whole arenas only, so a process stays larger than what is in use;
+                a second lot that lives in the same room shows that nothing leaks"""
 
 
 def runtime_table(report: RuntimeReport) -> str:
@@ -20,10 +22,12 @@ def runtime_table(report: RuntimeReport) -> str:
     rows += [_row(row) for row in report.rows]
     keyed = report.keyed
     erlang = f"Erlang: {report.erlang_why_not}\n" if report.erlang_why_not else ""
+    started_s = keyed.alive.at_s - keyed.before.at_s
+    passivated_s = keyed.after.at_s - keyed.alive.at_s
     return (
         f"trt bench runtime: {report.sizes.rounds} rounds\n\n{aligned(rows)}\n\n"
-        f"{keyed.alive} keyed actors: started in {keyed.start_s:.1f} s, "
-        f"passivated in {keyed.passivate_s:.1f} s\n{erlang}\n{NOTES}\n"
+        f"{keyed.alive.actors} keyed actors: started in {started_s:.1f} s, "
+        f"passivated in {passivated_s:.1f} s\n{erlang}\n{NOTES}\n"
     )
 
 

@@ -29,7 +29,8 @@ class Deadlines:
     def watch(self, slot: ReplySlot, deadline: float, late: Callable[[], Exception]) -> None:
         """Let `slot` fail with `late()` at `deadline` (trio time), if it is still open then."""
         heapq.heappush(self._heap, (deadline, next(self._order), slot, late))
-        self._scope.deadline = min(self._scope.deadline, deadline)
+        if deadline < self._sleeps_until:
+            self._sleeps_until = self._scope.deadline = deadline
 
     def forget_one(self) -> None:
         """Note that one of the watched questions is no longer open."""

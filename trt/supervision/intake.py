@@ -78,8 +78,9 @@ class Intake(Generic[M]):
             self._taken_without_pause += len(taken)
             now = self.began_at = trio.current_time()
             asked = self._asked = [turn for turn in taken if turn.slot is not None]
-            if asked and any(turn.deadline <= now for turn in asked):
-                self._put_aside(turn for turn in asked if turn.deadline <= now)
+            late = [turn for turn in asked if turn.deadline <= now]
+            if late:
+                self._put_aside(late)
                 taken = [turn for turn in taken if turn.deadline > now]
             if taken:
                 self._in_hand = taken

@@ -113,7 +113,7 @@ async def _answer(post: Post, turn: Turn[Any], slot: ReplySlot, timeout_s: float
         return AskTimedOut(post.name, turn.message, timeout_s)
 
     if post.has_room():
-        await post.put(turn)
+        post.put_nowait(turn)
     else:
         with trio.move_on_at(turn.deadline) as waiting:
             await post.put(turn)

@@ -1,6 +1,7 @@
 """`StopSignal`: how an incarnation is asked to stop, and how its waits hear of it."""
 
 import math
+from collections.abc import Callable
 from types import TracebackType
 
 import trio
@@ -13,6 +14,7 @@ class StopSignal:
         # Made when they are needed: every actor at rest has one of these.
         self._event: trio.Event | None = None
         self._scopes: dict[trio.CancelScope, None] | None = None
+        self._hearer: Callable[[], None] | None = None
         self.is_requested = False
         self.is_final = False
         self.requested_at: float | None = None
@@ -23,10 +25,18 @@ class StopSignal:
         if not self.is_requested:
             self.requested_at = trio.current_time()
             self.is_requested = True
+            if self._hearer is not None:
+                self._hearer()
             if self._event is not None:
                 self._event.set()
             for scope in self._scopes or ():
                 scope.cancel()
+
+    def calls(self, hearer: Callable[[], None]) -> None:
+        """Call `hearer` at the request; at once, if it has come."""
+        self._hearer = hearer
+        if self.is_requested:
+            hearer()
 
     async def wait(self) -> None:
         """Return once a stop was requested."""

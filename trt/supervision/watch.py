@@ -59,7 +59,10 @@ class Watch:
         self._window = window
         self._ctx = ctx
         self._nursery = nursery
-        self._news_in, self._news = trio.open_memory_channel[tuple[Cell, int] | Order](math.inf)
+        self._news_in, self._news = trio.open_memory_channel[tuple[Cell, int] | Order | None](
+            math.inf
+        )
+        ctx.stop.calls(lambda: self._news_in.send_nowait(None))
         # The last incarnation of each child whose end was dealt with: later news of it is stale.
         self._settled = {cell: cell.incarnation for cell in cells}
         # Those that have completed or were stopped by hand: only another hand wakes them.
@@ -203,11 +206,10 @@ class Watch:
 
     async def _next_news(self) -> tuple[Cell, int] | Order | None:
         """Return what comes next; None when a child is due, or the supervisor has to stop."""
-        try:
-            return self._news.receive_nowait()
-        except trio.WouldBlock:
-            pass
-        with self._ctx.stop.interrupts(self._next_due_at()):
+        due_at = self._next_due_at()
+        if due_at == math.inf:  # a request to stop is news too
+            return await self._news.receive()
+        with self._ctx.stop.interrupts(due_at):
             return await self._news.receive()
         return None
 
