@@ -93,11 +93,12 @@ class Mailbox(Generic[M]):
         """Queue `turn` at once, or raise `MailboxFull` or `ActorStopped`."""
         queue = self._queue
         if len(queue) < self._capacity_open:  # the short way, for most
-            coming_at = self._coming_at
-            turn.sent_at = trio.current_time() if coming_at is None else coming_at
             queue.append(turn)
-            if self._reading is not None:
+            if self._coming_at is None:
+                turn.sent_at = trio.current_time()
                 self.wake()
+            else:
+                turn.sent_at = self._coming_at
         elif not self._offer(turn):
             self._refused += 1
             raise MailboxFull(self.name, turn.message)
