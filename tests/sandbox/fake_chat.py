@@ -17,6 +17,7 @@ from trt.sandbox.page_source import (
     MessageShown,
     PageButton,
     PageFile,
+    PageInvoice,
     PageMessage,
     PageWireEntry,
     Person,
@@ -60,6 +61,7 @@ class FakeChat(ChatSource):
         self.listeners = Listeners()
         self.chats: dict[int, list[PageMessage]] = {ANNA.id: [], KATE.id: []}
         self.taps: list[tuple[int, int, str]] = []
+        self.payments: list[tuple[int, int]] = []
         self.files = {"pic": PageFile(content=PNG, media_type="image/png")}
 
     @override
@@ -88,6 +90,14 @@ class FakeChat(ChatSource):
         return False
 
     @override
+    def pay(self, user_id: int, message_id: int) -> bool:
+        for message in self.chats[user_id]:
+            if message.id == message_id and message.invoice is not None:
+                self.payments.append((user_id, message_id))
+                return True
+        return False
+
+    @override
     def file(self, file_id: str) -> PageFile | None:
         return self.files.get(file_id)
 
@@ -107,6 +117,7 @@ class FakeChat(ChatSource):
         is_from_bot: bool = True,
         buttons: Sequence[str] = (),
         file_id: str | None = None,
+        price_stars: int | None = None,
     ) -> PageMessage:
         chat = self.chats[user_id]
         message = PageMessage(
@@ -116,6 +127,9 @@ class FakeChat(ChatSource):
             html=html,
             file_id=file_id,
             keyboard=[[PageButton(text=name, data=name)] for name in buttons],
+            invoice=None
+            if price_stars is None
+            else PageInvoice(title=html, description="", price_stars=price_stars),
             sent_at=NOON + timedelta(seconds=len(chat)),
         )
         chat.append(message)

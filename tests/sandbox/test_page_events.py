@@ -10,7 +10,7 @@ from trio.testing import MockClock
 from tests.sandbox.fake_chat import ANNA, FakeChat, FakeWire
 from trt.sandbox.page_events import KEEP_ALIVE_S, EventStream
 from trt.sandbox.page_server import page_server
-from trt.sandbox.page_source import ActionShown, MessageGone
+from trt.sandbox.page_source import ActionShown, CheckoutEnded, MessageGone, StarsChanged
 
 
 class Reader:
@@ -73,6 +73,11 @@ async def test_every_kind_of_change_is_told(
         assert await page.event() == ("action", {"user": ANNA.id, "action": "typing"})
         chat.listeners.tell(MessageGone(user_id=ANNA.id, message_id=1))
         assert await page.event() == ("gone", {"user": ANNA.id, "message_id": 1})
+        chat.listeners.tell(StarsChanged(user_id=ANNA.id, stars=5))
+        assert await page.event() == ("stars", {"user": ANNA.id, "stars": 5})
+        chat.listeners.tell(CheckoutEnded(user_id=ANNA.id, text="Оплачено", is_alert=False))
+        name, event = await page.event()
+        assert (name, event["user"], event["text"]) == ("checkout", ANNA.id, "Оплачено")
         wire.put("sendMessage", status=None)
         name, event = await page.event()
         assert (name, event["method"], event["status"]) == ("wire", "sendMessage", None)

@@ -29,7 +29,9 @@ async def order(app: QuartTrio, path: str, body: object) -> tuple[int, dict[str,
     return response.status_code, await response.get_json()
 
 
-@pytest.mark.parametrize("path", ["/", "/static/page.css", "/static/page.js", "/static/icon.svg"])
+@pytest.mark.parametrize(
+    "path", ["/", "/static/page.css", "/static/checkout.js", "/static/icon.svg"]
+)
 async def test_the_page_is_served_from_here_and_may_load_nothing_from_elsewhere(
     app: QuartTrio, path: str
 ) -> None:
@@ -73,7 +75,7 @@ async def test_the_state_is_the_whole_chat_of_one_person(app: QuartTrio, chat: F
     assert state["user"] == ANNA.id
     assert [message["html"] for message in state["messages"]] == ["<b>Привет</b>"]
     assert state["messages"][0]["keyboard"] == [
-        [{"text": "cat:image", "data": "cat:image", "url": None}]
+        [{"text": "cat:image", "data": "cat:image", "url": None, "is_pay": False}]
     ]
 
 
@@ -105,6 +107,13 @@ async def test_a_person_taps_a_button(app: QuartTrio, chat: FakeChat) -> None:
     assert chat.taps == [(ANNA.id, message.id, "cat:image")]
 
 
+async def test_a_person_pays_an_invoice(app: QuartTrio, chat: FakeChat) -> None:
+    message = chat.put(html="Пакет", price_stars=50)
+    body = {"user": ANNA.id, "message_id": message.id}
+    assert await order(app, "/api/pay", body) == (200, {"ok": True})
+    assert chat.payments == [(ANNA.id, message.id)]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
@@ -124,6 +133,9 @@ async def test_a_person_taps_a_button(app: QuartTrio, chat: FakeChat) -> None:
         ("/api/tap", {"user": 1, "message_id": 1, "data": "я" * 33}, "data"),
         ("/api/tap", {"user": 1, "message_id": 1, "data": "no such button"}, "data"),
         ("/api/tap", {"user": 1, "message_id": 7, "data": "cat:image"}, "data"),
+        ("/api/pay", {"user": 9, "message_id": 1}, "user"),
+        ("/api/pay", {"user": 1, "message_id": "1"}, "message_id"),
+        ("/api/pay", {"user": 1, "message_id": 1}, "message_id"),
     ],
 )
 async def test_bad_input_is_refused_naming_field_and_mend(
@@ -135,6 +147,7 @@ async def test_bad_input_is_refused_naming_field_and_mend(
     assert answer["field"] == field
     assert answer["mend"]
     assert chat.taps == []
+    assert chat.payments == []
     assert len(chat.messages(ANNA.id)) == 1
 
 

@@ -1,12 +1,9 @@
 """Telegram refuses what the real one refuses, in its words."""
 
-import io
 from typing import Any
 
-import httpx
 import pytest
 import trio
-from PIL import Image
 from trio.testing import MockClock
 
 from tests.sandbox.in_process import SECRET, TOKEN, outside
@@ -17,12 +14,6 @@ TOO_OLD = "Bad Request: query is too old and response timeout expired or query I
 
 def keyboard(*data: str) -> dict[str, Any]:
     return {"inline_keyboard": [[{"text": f"to {one}", "callback_data": one}] for one in data]}
-
-
-def png(width: int, height: int) -> bytes:
-    out = io.BytesIO()
-    Image.new("L", (width, height)).save(out, "PNG")
-    return out.getvalue()
 
 
 async def test_every_encoding_of_arguments_does_the_same(autojump_clock: MockClock) -> None:
@@ -172,61 +163,6 @@ async def test_a_tap_is_answered_once_and_in_time(autojump_clock: MockClock) -> 
         assert await out.refusal("answerCallbackQuery", **query) == (400, TOO_OLD)
 
 
-async def test_files_are_measured_and_given_out_again(autojump_clock: MockClock) -> None:
-    async with outside(autojump_clock, limits=NO_LIMITS) as out:
-        user = out.started_user()
-
-        async def send(kind: str, data: bytes, **more: str) -> httpx.Response:
-            return await out.http.post(
-                f"https://telegram.test/bot{TOKEN}/send{kind.title()}",
-                data={"chat_id": str(user.user_id)} | more,
-                files={kind: ("file", data)},
-            )
-
-        for data, description in (
-            (b"no image", "IMAGE_PROCESS_FAILED"),
-            (png(2100, 100), "PHOTO_INVALID_DIMENSIONS"),
-            (png(6000, 4001), "PHOTO_INVALID_DIMENSIONS"),
-            (png(9, 9) + bytes(10 * 1024 * 1024), "file is too big"),
-            (b"", "file must be non-empty"),
-        ):
-            response = await send("photo", data)
-            assert response.json()["description"] == f"Bad Request: {description}"
-        assert (await send("video", bytes(50 * 1024 * 1024 + 1))).status_code == 413
-        caption = {"caption": f"<b>{'x' * 1025}</b>", "parse_mode": "HTML"}
-        response = await send("photo", png(9, 9), **caption)
-        assert response.json()["description"] == "Bad Request: message caption is too long"
-        picture = png(40, 20)
-        sent = (await send("photo", picture, caption="<i>вот</i>", parse_mode="HTML")).json()
-        size = sent["result"]["photo"][0]
-        assert (size["width"], size["height"]) == (40, 20)
-        assert (user.last.text, user.last.html) == ("вот", "<i>вот</i>")
-        path = (await out.result("getFile", file_id=size["file_id"]))["file_path"]
-        again = await out.http.get(f"https://telegram.test/file/bot{TOKEN}/{path}")
-        assert again.content == picture
-        await out.result("sendPhoto", chat_id=user.user_id, photo=size["file_id"])
-        refusal = await out.refusal("sendVideo", chat_id=user.user_id, video=size["file_id"])
-        assert refusal == (400, "Bad Request: can't use file of type Photo as Video")
-
-
-async def test_a_photo_by_address_is_fetched(autojump_clock: MockClock) -> None:
-    async with outside(autojump_clock) as out:
-        user = out.started_user()
-        await out.create_task()
-        await trio.sleep(10)
-        [url] = out.kie.tasks[0].file_urls
-        await out.result("sendPhoto", chat_id=user.user_id, photo=url)
-        assert user.last.kind == "photo"
-        assert user.last.file is not None
-        assert user.last.file.width == 1024
-        for photo, description in (
-            ("https://nowhere.test/a.png", "failed to get HTTP URL content"),
-            ("never-seen", "wrong file identifier/HTTP URL specified"),
-        ):
-            refusal = await out.refusal("sendPhoto", chat_id=user.user_id, photo=photo)
-            assert refusal == (400, f"Bad Request: {description}")
-
-
 async def test_a_chat_takes_a_burst_and_then_one_a_second(autojump_clock: MockClock) -> None:
     async with outside(autojump_clock, limits=Limits(chat_burst=3)) as out:
         user, other = out.started_user(), out.started_user()
@@ -281,21 +217,6 @@ async def test_a_webhook_must_be_one_telegram_would_take(autojump_clock: MockClo
         assert (await out.result("getWebhookInfo"))["url"] == ""
         gone = await out.call("deleteWebhook")
         assert gone.json()["description"] == "Webhook is already deleted"
-
-
-async def test_a_payment_is_agreed_to_once(autojump_clock: MockClock) -> None:
-    async with outside(autojump_clock) as out:
-        user = out.telegram.user()
-        query_id = user.pre_checkout("order", 50)
-        answer = {"pre_checkout_query_id": query_id}
-        assert (await out.refusal("answerPreCheckoutQuery", **answer, ok=False))[0] == 400
-        assert user.agreed(query_id) is None
-        await out.result("answerPreCheckoutQuery", **answer, ok=True)
-        assert user.agreed(query_id)
-        assert await out.refusal("answerPreCheckoutQuery", **answer, ok=True) == (400, TOO_OLD)
-        user.pay("order", 50, "charge")
-        payment = out.telegram.pending[-1].body["message"]["successful_payment"]
-        assert payment["telegram_payment_charge_id"] == "charge"
 
 
 async def test_commands_are_kept_per_language(autojump_clock: MockClock) -> None:

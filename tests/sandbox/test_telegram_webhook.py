@@ -11,6 +11,7 @@ from trio.testing import MockClock
 from tests.sandbox.in_process import HOOK, SECRET, Outside, outside
 from trt.sandbox.http import ConnectionCut, Reply
 from trt.sandbox.telegram_rates import NO_LIMITS
+from trt.sandbox.telegram_stars import CheckoutState
 from trt.sandbox.wire_log import Direction
 
 BAD = Reply(status=500, body=b"")
@@ -145,7 +146,7 @@ async def test_what_expires_is_dropped(autojump_clock: MockClock) -> None:
             "pre_checkout_query",
         }
         assert out.telegram.dropped[0].update_id == tap.update_id
-        assert user.agreed(checkout) is None
+        assert user.state(checkout) is CheckoutState.TIMED_OUT
         [message] = out.telegram.pending
         info = await out.result("getWebhookInfo")
         assert info["last_error_message"] == "Connection refused"

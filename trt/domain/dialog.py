@@ -8,7 +8,15 @@ from trt.domain import callback_data as tap
 from trt.domain import menu_screens, order_steps
 from trt.domain.copy import language_of
 from trt.domain.ids import JobId
-from trt.domain.inputs import ButtonTapped, CommandSent, MediaSent, Person, TextSent, UserEvent
+from trt.domain.inputs import (
+    ButtonTapped,
+    CommandSent,
+    FileSent,
+    MediaSent,
+    Person,
+    TextSent,
+    UserEvent,
+)
 from trt.domain.model_card import Category
 from trt.domain.reasons import Reason
 from trt.domain.scene import Scene
@@ -70,7 +78,7 @@ def step(session: Session, person: Person, event: UserEvent, situation: Situatio
                 words = scene.copy.text("stray.text")
                 return scene.home("stray_text", words, reason=Reason.STATE_MISMATCH)
             return order_steps.typed(scene, session.draft, text)
-        case MediaSent():
+        case MediaSent() | FileSent():
             words = scene.copy.text("stray.media")
             return order_steps.resume(scene, "media", words, Reason.UNSUPPORTED_UPDATE)
         case _:

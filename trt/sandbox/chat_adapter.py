@@ -17,19 +17,23 @@ from trt.sandbox.page_source import (
     Bot,
     Change,
     ChatSource,
+    CheckoutEnded,
     MessageGone,
     MessageShown,
     PageButton,
     PageFile,
+    PageInvoice,
     PageMessage,
     PageWireEntry,
     Person,
+    StarsChanged,
     TapAnswered,
     TreeView,
     WireSource,
 )
 from trt.sandbox.telegram_server import FIRST_USER_ID, FakeTelegram
-from trt.sandbox.telegram_user import FakeUser
+from trt.sandbox.telegram_stars import STARS, Checkout, CheckoutState, FakeInvoice
+from trt.sandbox.telegram_user import FakeUser, NotSeen
 from trt.sandbox.wire_log import Direction, Service, WireEntry, WireLog
 
 PREPARED = (("Анна", "ru"), ("Борис", "ru"), ("Kate", "en"))
@@ -37,7 +41,7 @@ PREPARED = (("Анна", "ru"), ("Борис", "ru"), ("Kate", "en"))
 
 BOT = Bot(name="TRT", username="trt_sandbox_bot")
 
-_Kind = Literal["text", "photo", "video", "audio", "document"]
+_Kind = Literal["text", "photo", "video", "audio", "document", "invoice", "service"]
 _KINDS: Mapping[str, _Kind] = {
     "photo": "photo",
     "video": "video",
@@ -46,7 +50,11 @@ _KINDS: Mapping[str, _Kind] = {
     "voice": "audio",
     "document": "document",
     "sticker": "document",
+    "invoice": "invoice",
+    "successful_payment": "service",
+    "refunded_payment": "service",
 }
+_TOLD = {"successful_payment": "Вы заплатили", "refunded_payment": "Вам вернули"}
 _SERVICES = {Service.TELEGRAM: "Telegram", Service.KIE: "KIE"}
 
 
@@ -83,6 +91,7 @@ class TelegramChat(ChatSource):
                 id=user.user_id,
                 name=user.person.first_name,
                 language=user.person.language_code,
+                stars=user.stars,
             )
             for user in self._users
         ]
@@ -102,6 +111,18 @@ class TelegramChat(ChatSource):
         if message is None or data not in {button.data for button in message.buttons}:
             return False
         user.tap_data(data, message)
+        return True
+
+    @override
+    def pay(self, user_id: int, message_id: int) -> bool:
+        user = self._user(user_id)
+        message = user.chat.find(message_id)
+        if message is None:
+            return False
+        try:
+            user.pay(message)
+        except NotSeen:
+            return False
         return True
 
     @override
@@ -144,15 +165,37 @@ def page_message(message: fake.FakeMessage) -> PageMessage:
         id=message.message_id,
         is_from_bot=message.is_from_bot,
         kind=_KINDS.get(message.kind, "text"),
-        html=message.html or escape(message.text),
+        html=_html(message),
         file_id=message.file.file_id if message.file else None,
         file_name=message.file.name if message.file else None,
         keyboard=tuple(
-            tuple(PageButton(text=one.text, data=one.data, url=one.url) for one in row)
+            tuple(
+                PageButton(text=one.text, data=one.data, url=one.url, is_pay=one.is_pay)
+                for one in row
+            )
             for row in message.keyboard
         ),
+        invoice=_invoice(message.invoice),
         edits=message.edits,
         sent_at=message.sent_at,
+    )
+
+
+def _html(message: fake.FakeMessage) -> str:
+    if message.service is not None:
+        amount, currency = message.service["total_amount"], message.service["currency"]
+        return f"{_TOLD[message.kind]} {'⭐' if currency == STARS else currency} {amount}"
+    if message.invoice is not None:
+        title, about = escape(message.invoice.title), escape(message.invoice.description)
+        return f"<b>{title}</b>\n{about}"
+    return message.html or escape(message.text)
+
+
+def _invoice(invoice: FakeInvoice | None) -> PageInvoice | None:
+    if invoice is None:
+        return None
+    return PageInvoice(
+        title=invoice.title, description=invoice.description, price_stars=invoice.price_stars
     )
 
 
@@ -186,10 +229,32 @@ def page_change(change: fake.ChatChange) -> Change | None:
             )
         case fake.ChatActionShown(chat_id=chat_id, action=action):
             return ActionShown(user_id=chat_id, action=action)
+        case fake.WalletChanged(user_id=user_id, stars=stars):
+            return StarsChanged(user_id=user_id, stars=stars)
+        case fake.CheckoutChanged(checkout=checkout):
+            return _checkout_ended(checkout)
         case fake.TapMade():
             return None
         case _:
             assert_never(change)
+
+
+def _checkout_ended(checkout: Checkout) -> CheckoutEnded | None:
+    match checkout.state:
+        case CheckoutState.PAID:
+            text = f"Оплачено: ⭐ {checkout.invoice.price_stars}"
+        case CheckoutState.DECLINED:
+            text = checkout.refusal
+        case CheckoutState.TIMED_OUT:
+            text = "Бот не ответил вовремя, звёзды не списаны"
+        case CheckoutState.BROKE:
+            text = "Не хватило звёзд"
+        case CheckoutState.WAITING | CheckoutState.GIVEN_UP:
+            return None
+        case _:
+            assert_never(checkout.state)
+    is_alert = checkout.state is CheckoutState.DECLINED
+    return CheckoutEnded(user_id=checkout.user_id, text=text, is_alert=is_alert)
 
 
 _Told = TypeVar("_Told")

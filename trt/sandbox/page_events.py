@@ -15,9 +15,11 @@ from trt.sandbox.page_source import (
     ActionShown,
     Change,
     ChatSource,
+    CheckoutEnded,
     MessageGone,
     MessageShown,
     PageWireEntry,
+    StarsChanged,
     TapAnswered,
     TreeView,
     WireSource,
@@ -36,8 +38,8 @@ class EventStream(ResponseBody):
 
     It listens only while somebody reads: entering it subscribes, leaving it (also because the page
     was closed) unsubscribes. Events are `hello` (the remembered wire log), `message`, `gone`,
-    `answer`, `action`, `wire` and `tree`; each carries JSON. The tree is looked at every
-    `TREE_INTERVAL_S` and sent only when it differs from the one sent before.
+    `answer`, `action`, `stars`, `checkout`, `wire` and `tree`; each carries JSON. The tree is
+    looked at every `TREE_INTERVAL_S` and sent only when it differs from the one sent before.
     """
 
     def __init__(self, chat: ChatSource, wire: WireSource, tree: Callable[[], TreeView]) -> None:
@@ -106,6 +108,10 @@ def _change_event(change: Change) -> bytes:
             return _event("answer", {"user": user_id, **asdict(change)})
         case ActionShown(user_id=user_id, action=action):
             return _event("action", {"user": user_id, "action": action})
+        case StarsChanged(user_id=user_id, stars=stars):
+            return _event("stars", {"user": user_id, "stars": stars})
+        case CheckoutEnded(user_id=user_id):
+            return _event("checkout", {"user": user_id, **asdict(change)})
         case _:
             assert_never(change)
 

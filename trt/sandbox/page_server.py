@@ -64,6 +64,7 @@ def page_server(chat: ChatSource, wire: WireSource, tree: Callable[[], TreeView]
     _guard(app)
     _serve_page(app)
     _serve_chat(app, chat)
+    _serve_hands(app, chat)
 
     @app.get("/api/events")
     async def events() -> Response:
@@ -130,6 +131,19 @@ def _serve_chat(app: QuartTrio, chat: ChatSource) -> None:
             }
         )
 
+    @app.get("/file/<file_id>")
+    async def file(file_id: str) -> Response:
+        found = chat.file(file_id)
+        if found is None:
+            raise BadInput("file_id", "a file_id that the state names", 404)
+        response = Response(found.content, content_type=found.media_type)
+        await response.make_conditional(
+            request, accept_ranges=True, complete_length=len(found.content)
+        )
+        return response
+
+
+def _serve_hands(app: QuartTrio, chat: ChatSource) -> None:
     @app.post("/api/send")
     async def send() -> Response:
         body = await _body()
@@ -144,9 +158,7 @@ def _serve_chat(app: QuartTrio, chat: ChatSource) -> None:
     async def tap() -> Response:
         body = await _body()
         user_id = _user(chat, body.get("user"))
-        message_id = body.get("message_id")
-        if not isinstance(message_id, int) or isinstance(message_id, bool):
-            raise BadInput("message_id", "the whole number that the state gives as a message's id")
+        message_id = _message_id(body)
         data = _string(body, "data")
         if len(data.encode()) > DATA_BYTES_MAX:
             raise BadInput("data", f"at most {DATA_BYTES_MAX} bytes of UTF-8")
@@ -154,16 +166,13 @@ def _serve_chat(app: QuartTrio, chat: ChatSource) -> None:
             raise BadInput("data", "the data of a button that the message has now; load the state")
         return _json({"ok": True})
 
-    @app.get("/file/<file_id>")
-    async def file(file_id: str) -> Response:
-        found = chat.file(file_id)
-        if found is None:
-            raise BadInput("file_id", "a file_id that the state names", 404)
-        response = Response(found.content, content_type=found.media_type)
-        await response.make_conditional(
-            request, accept_ranges=True, complete_length=len(found.content)
-        )
-        return response
+    @app.post("/api/pay")
+    async def pay() -> Response:
+        body = await _body()
+        user_id = _user(chat, body.get("user"))
+        if not chat.pay(user_id, _message_id(body)):
+            raise BadInput("message_id", "a message with a pay button, for no more than the Stars")
+        return _json({"ok": True})
 
 
 async def _body() -> dict[str, Any]:
@@ -184,6 +193,13 @@ def _user(chat: ChatSource, value: object) -> int:
         if value == str(user_id) or (type(value) is int and value == user_id):
             return user_id
     raise BadInput("user", f"one of {', '.join(map(str, ids))}")
+
+
+def _message_id(body: dict[str, Any]) -> int:
+    value = body.get("message_id")
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise BadInput("message_id", "the whole number that the state gives as a message's id")
+    return value
 
 
 def _string(body: dict[str, Any], field: str) -> str:

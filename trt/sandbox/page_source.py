@@ -26,15 +26,27 @@ class Person:
     id: int
     name: str
     language: str
+    stars: int = 0
+    """Pretended Telegram Stars."""
 
 
 @frozen(kw_only=True)
 class PageButton:
-    """An inline button: with `data` it is a tap, with `url` a link."""
+    """An inline button: with `data` it is a tap, with `url` a link; a pay button pays."""
 
     text: str
     data: str | None = None
     url: str | None = None
+    is_pay: bool = False
+
+
+@frozen(kw_only=True)
+class PageInvoice:
+    """What is for sale."""
+
+    title: str
+    description: str
+    price_stars: int
 
 
 @frozen(kw_only=True)
@@ -43,12 +55,13 @@ class PageMessage:
 
     id: int
     is_from_bot: bool
-    kind: Literal["text", "photo", "video", "audio", "document"]
+    kind: Literal["text", "photo", "video", "audio", "document", "invoice", "service"]
     html: str
     """Text or caption in Telegram's HTML subset (Bot API, "HTML style")."""
 
     file_id: str | None = None
     file_name: str | None = None
+    invoice: PageInvoice | None = None
     keyboard: Sequence[Sequence[PageButton]] = ()
     edits: int = 0
     sent_at: datetime
@@ -97,7 +110,24 @@ class ActionShown:
     action: str
 
 
-Change = MessageShown | MessageGone | TapAnswered | ActionShown
+@frozen(kw_only=True)
+class StarsChanged:
+    """A person has more or fewer Stars."""
+
+    user_id: int
+    stars: int
+
+
+@frozen(kw_only=True)
+class CheckoutEnded:
+    """A payment that the person began is over; `text` says how."""
+
+    user_id: int
+    text: str
+    is_alert: bool
+
+
+Change = MessageShown | MessageGone | TapAnswered | ActionShown | StarsChanged | CheckoutEnded
 
 
 @frozen(kw_only=True)
@@ -136,6 +166,10 @@ class ChatSource(Protocol):
 
     def tap(self, user_id: int, message_id: int, data: str) -> bool:
         """Let the person tap a button; `False` when that message has no such button now."""
+        ...
+
+    def pay(self, user_id: int, message_id: int) -> bool:
+        """Let the person pay an invoice; `False` without a pay button there or enough Stars."""
         ...
 
     def file(self, file_id: str) -> PageFile | None: ...

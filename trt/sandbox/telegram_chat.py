@@ -1,11 +1,13 @@
 """Chats as their two sides see them: people, messages, buttons, files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from attrs import Factory, define, field, frozen
 
 from trt.sandbox.telegram_markup import Entity
+from trt.sandbox.telegram_stars import Checkout, FakeInvoice
 
 
 @frozen(kw_only=True)
@@ -19,11 +21,12 @@ class FakePerson:
 
 @frozen(kw_only=True)
 class FakeButton:
-    """An inline button; `data` is None for one that opens `url`."""
+    """An inline button: a tap with `data`, a link with `url`, or the pay button of an invoice."""
 
     text: str
     data: str | None = None
     url: str | None = None
+    is_pay: bool = False
 
 
 FakeKeyboard = tuple[tuple[FakeButton, ...], ...]
@@ -51,7 +54,7 @@ class FakeMessage:
     chat_id: int
     is_from_bot: bool
     kind: str
-    """text, or the kind of its file."""
+    """text, the kind of its file, invoice, or the name of what `service` tells."""
     sent_at: datetime
     text: str = ""
     """What the reader sees: the text or the caption, without markup."""
@@ -60,6 +63,10 @@ class FakeMessage:
     entities: tuple[Entity, ...] = ()
     keyboard: FakeKeyboard = ()
     file: FakeFile | None = None
+    album_id: str | None = None
+    invoice: FakeInvoice | None = None
+    service: Mapping[str, Any] | None = None
+    """Of a service message, what it tells, as the Bot API writes it."""
     edits: int = 0
     edited_at: datetime | None = None
 
@@ -176,4 +183,28 @@ class ChatActionShown:
     action: str
 
 
-ChatChange = MessageAdded | MessageEdited | MessageDeleted | TapMade | TapAnswered | ChatActionShown
+@frozen(kw_only=True)
+class CheckoutChanged:
+    """A payment began or came to its end."""
+
+    checkout: Checkout
+
+
+@frozen(kw_only=True)
+class WalletChanged:
+    """A person has more or fewer Stars."""
+
+    user_id: int
+    stars: int
+
+
+ChatChange = (
+    MessageAdded
+    | MessageEdited
+    | MessageDeleted
+    | TapMade
+    | TapAnswered
+    | ChatActionShown
+    | CheckoutChanged
+    | WalletChanged
+)

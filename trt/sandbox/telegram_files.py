@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import httpx
+import trio
 from attrs import field, frozen
 
 from trt.sandbox.http import Upload
@@ -15,6 +16,15 @@ from trt.sources import Sources
 PHOTO_BY_URL_BYTES_MAX = 5 * 1024 * 1024
 FILE_BY_URL_BYTES_MAX = 20 * 1024 * 1024
 DOWNLOAD_BYTES_MAX = 20 * 1024 * 1024
+LINK_S = 60 * 60.0
+"""Bot API, getFile: a link is good for at least an hour; here not a second longer."""
+_TYPES_BY_URL = {
+    "photo": ("image/",),
+    "video": ("video/",),
+    "audio": ("audio/",),
+    "document": ("application/pdf", "application/zip", "image/gif"),
+}
+"""What Telegram takes by address (Bot API, Sending files)."""
 _FOLDERS = {"photo": "photos", "video": "videos", "audio": "music", "voice": "voice"}
 
 assert PHOTO_BY_URL_BYTES_MAX < PHOTO_BYTES_MAX
@@ -27,14 +37,20 @@ class Files:
     _sources: Sources
     _http: httpx.AsyncClient
     _known: dict[str, FakeFile] = field(factory=dict, repr=False)
+    _linked_at: dict[str, float] = field(factory=dict, repr=False)
+    """When getFile named a path, in seconds on trio's clock."""
 
-    async def take(self, kind: str, arguments: Mapping[str, object]) -> FakeFile:
-        """Return the file that the argument `kind` of a send method means.
+    async def take(self, kind: str, given: object, arguments: Mapping[str, object]) -> FakeFile:
+        """Return the file that a send method means.
+
+        Args:
+            kind: What to send it as.
+            given: An upload, an address, a file_id, or `attach://` and the name of an upload.
+            arguments: All of the call, with its uploads.
 
         Raises:
             Refused: it cannot be had, or is not what Telegram would send as `kind`.
         """
-        given = arguments[kind]
         if isinstance(given, str) and given.startswith("attach://"):
             given = arguments.get(given.removeprefix("attach://"))
         if isinstance(given, Upload):
@@ -74,14 +90,18 @@ class Files:
         """Return a kept file."""
         return self._known.get(file_id)
 
-    def path(self, file: FakeFile) -> str:
-        """Return the file_path that getFile names."""
-        return f"{_FOLDERS.get(file.kind, 'documents')}/{file.file_id}"
+    def link(self, file: FakeFile) -> str:
+        """Return the file_path that getFile names; good for an hour from now."""
+        path = f"{_FOLDERS.get(file.kind, 'documents')}/{file.file_id}"
+        self._linked_at[path] = trio.current_time()
+        return path
 
     def at_path(self, path: str) -> FakeFile | None:
-        """Return the file that a file_path names."""
-        file = self.get(path.rpartition("/")[2])
-        return file if file is not None and self.path(file) == path else None
+        """Return the file that a file_path names, while the path is good."""
+        linked_at = self._linked_at.get(path)
+        if linked_at is None or trio.current_time() - linked_at > LINK_S:
+            return None
+        return self.get(path.rpartition("/")[2])
 
     def _of_kind(self, kind: str, file_id: str) -> FakeFile:
         file = self._known[file_id]
@@ -101,7 +121,7 @@ class Files:
         if len(response.content) > bytes_max:
             raise Refused(400, "Bad Request: file is too big")
         content_type = response.headers.get("content-type", "").partition(";")[0]
-        expected = {"photo": "image/", "video": "video/", "audio": "audio/"}.get(kind, "")
+        expected = _TYPES_BY_URL.get(kind, ("",))
         if not content_type.startswith(expected):
             raise Refused(400, "Bad Request: wrong type of the web page content")
         name = urlsplit(url).path.rpartition("/")[2] or kind

@@ -1,15 +1,12 @@
 """What the Bot API's methods do to the pretended Telegram."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import trio
-from attrs import evolve, field, frozen
 
 from trt.sandbox.telegram_chat import (
     ChatActionShown,
-    FakeChat,
-    FakeFile,
     FakeMessage,
     MessageDeleted,
     MessageEdited,
@@ -21,15 +18,16 @@ from trt.sandbox.telegram_checks import (
     checked_keyboard,
     checked_text,
 )
-from trt.sandbox.telegram_files import DOWNLOAD_BYTES_MAX
-from trt.sandbox.telegram_rates import Rates, too_many
+from trt.sandbox.telegram_media_methods import MediaMethods
+from trt.sandbox.telegram_outgoing import Arguments, Done, Method, Outgoing
+from trt.sandbox.telegram_rates import too_many
 from trt.sandbox.telegram_refusal import Refused
+from trt.sandbox.telegram_star_methods import StarMethods
+from trt.sandbox.telegram_till import Till
 from trt.sandbox.telegram_updates import GET_LIMIT_MAX
 from trt.sandbox.telegram_webhook import checked_webhook
-from trt.sandbox.telegram_world import TOO_OLD, TelegramWorld, has_same_look
+from trt.sandbox.telegram_world import TelegramWorld, has_same_look
 
-Arguments = Mapping[str, Any]
-FILE_KINDS = ("photo", "video", "audio", "voice", "document", "animation")
 NOT_MODIFIED = (
     "Bad Request: message is not modified: specified new message content and reply markup"
     " are exactly the same as a current content and reply markup of the message"
@@ -37,23 +35,12 @@ NOT_MODIFIED = (
 COMMANDS_MAX = 100
 
 
-@frozen
-class Done:
-    """A result, and the description that two methods send with it."""
-
-    result: Any
-    description: str | None = None
-
-
-Method = Callable[[Arguments], Awaitable[Done]]
-
-
 class BotMethods:
     """One async method per Bot API method; each returns what goes into `result`, or refuses."""
 
-    def __init__(self, world: TelegramWorld) -> None:
+    def __init__(self, world: TelegramWorld, till: Till) -> None:
         self._world = world
-        self._rates = Rates(world.limits)
+        self._outgoing = Outgoing(world)
         self._webhook_set_at = -float("inf")
         self._table: dict[str, Method] = {
             "getMe": self._get_me,
@@ -68,15 +55,13 @@ class BotMethods:
             "editMessageReplyMarkup": self._edit_keyboard,
             "deleteMessage": self._delete_message,
             "answerCallbackQuery": self._answer_callback,
-            "answerPreCheckoutQuery": self._answer_pre_checkout,
-            "getFile": self._get_file,
             "setMyCommands": self._set_commands,
             "getMyCommands": self._get_commands,
             "deleteMyCommands": self._delete_commands,
             "setChatMenuButton": self._set_menu_button,
         }
-        for kind in FILE_KINDS:
-            self._table[f"send{kind.title()}"] = _FileSender(self, kind)
+        self._table |= MediaMethods(world, self._outgoing).table
+        self._table |= StarMethods(world, till, self._outgoing).table
 
     async def call(self, method: str, arguments: Arguments) -> Done:
         """Execute `method` with checked arguments.
@@ -160,44 +145,20 @@ class BotMethods:
     # Sending
 
     async def _send_message(self, arguments: Arguments) -> Done:
-        chat = self._counted(arguments)
+        chat = self._outgoing.chat(arguments)
         parse_mode = arguments.get("parse_mode", "")
         formatted = checked_text(arguments["text"], parse_mode)
         keyboard = checked_keyboard(arguments.get("reply_markup"))
-        message = FakeMessage(
-            message_id=chat.next_message_id(),
-            chat_id=chat.chat_id,
-            is_from_bot=True,
-            kind="text",
-            sent_at=self._world.sources.now(),
-            text=formatted.text,
-            html=arguments["text"] if parse_mode else "",
-            entities=formatted.entities,
-            keyboard=keyboard,
+        return Done(
+            self._outgoing.put(
+                chat,
+                "text",
+                text=formatted.text,
+                html=arguments["text"] if parse_mode else "",
+                entities=formatted.entities,
+                keyboard=keyboard,
+            )
         )
-        return Done(self._world.wire(self._world.add(chat, message)))
-
-    async def send_file(self, kind: str, arguments: Arguments) -> Done:
-        """Do sendPhoto, sendVideo and so on."""
-        chat = self._counted(arguments)
-        caption = arguments.get("caption", "")
-        parse_mode = arguments.get("parse_mode", "")
-        formatted = checked_caption(caption, parse_mode)
-        keyboard = checked_keyboard(arguments.get("reply_markup"))
-        file = _sized(await self._world.files.take(kind, arguments), arguments)
-        message = FakeMessage(
-            message_id=chat.next_message_id(),
-            chat_id=chat.chat_id,
-            is_from_bot=True,
-            kind=kind,
-            sent_at=self._world.sources.now(),
-            text=formatted.text,
-            html=caption if parse_mode else "",
-            entities=formatted.entities,
-            keyboard=keyboard,
-            file=file,
-        )
-        return Done(self._world.wire(self._world.add(chat, message)))
 
     async def _send_chat_action(self, arguments: Arguments) -> Done:
         chat = self._world.writable(arguments["chat_id"])
@@ -207,11 +168,6 @@ class BotMethods:
         chat.actions.append(action)
         self._world.changes.publish(ChatActionShown(chat_id=chat.chat_id, action=action))
         return Done(result=True)
-
-    def _counted(self, arguments: Arguments) -> FakeChat:
-        chat = self._world.writable(arguments.get("chat_id"))
-        self._rates.count(chat.chat_id)
-        return chat
 
     # Changing what was sent
 
@@ -224,13 +180,14 @@ class BotMethods:
 
     async def _edit_caption(self, arguments: Arguments) -> Done:
         message = self._editable(arguments)
-        if message.kind == "text":
+        if message.file is None:
             raise Refused(400, "Bad Request: there is no caption in the message to edit")
         return self._edit(message, arguments, arguments.get("caption", ""), checked_caption)
 
     async def _edit_keyboard(self, arguments: Arguments) -> Done:
         message = self._editable(arguments)
-        keyboard = checked_keyboard(arguments.get("reply_markup"))
+        is_invoice = message.invoice is not None
+        keyboard = checked_keyboard(arguments.get("reply_markup"), is_invoice=is_invoice)
         if keyboard == message.keyboard:
             raise Refused(400, NOT_MODIFIED)
         message.keyboard = keyboard
@@ -257,11 +214,11 @@ class BotMethods:
         return Done(self._world.wire(message))
 
     def _editable(self, arguments: Arguments) -> FakeMessage:
-        chat = self._counted(arguments)
+        chat = self._outgoing.chat(arguments)
         message = chat.find(arguments.get("message_id", 0))
         if message is None:
             raise Refused(400, "Bad Request: message to edit not found")
-        if not message.is_from_bot:
+        if not message.is_from_bot or message.service is not None:
             raise Refused(400, "Bad Request: message can't be edited")
         return message
 
@@ -284,31 +241,7 @@ class BotMethods:
         self._world.answer(arguments["callback_query_id"], text, is_alert=is_alert)
         return Done(result=True)
 
-    async def _answer_pre_checkout(self, arguments: Arguments) -> Done:
-        query_id = arguments["pre_checkout_query_id"]
-        if self._world.pre_checkouts.get(query_id, True) is not None:
-            raise Refused(400, TOO_OLD)
-        if not arguments["ok"] and not arguments.get("error_message"):
-            raise Refused(400, "Bad Request: error message must be non-empty")
-        self._world.pre_checkouts[query_id] = arguments["ok"]
-        return Done(result=True)
-
-    # Files and commands
-
-    async def _get_file(self, arguments: Arguments) -> Done:
-        file = self._world.files.get(arguments["file_id"])
-        if file is None:
-            raise Refused(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
-        if len(file.data) > DOWNLOAD_BYTES_MAX:
-            raise Refused(400, "Bad Request: file is too big")
-        return Done(
-            {
-                "file_id": file.file_id,
-                "file_unique_id": file.file_id[-16:],
-                "file_size": len(file.data),
-                "file_path": self._world.files.path(file),
-            }
-        )
+    # Commands
 
     async def _set_commands(self, arguments: Arguments) -> Done:
         commands = arguments["commands"]
@@ -331,19 +264,3 @@ class BotMethods:
 
     async def _set_menu_button(self, _: Arguments) -> Done:
         return Done(result=True)
-
-
-@frozen
-class _FileSender:
-    _methods: BotMethods = field(repr=False)
-    _kind: str
-
-    async def __call__(self, arguments: Arguments) -> Done:
-        return await self._methods.send_file(self._kind, arguments)
-
-
-def _sized(file: FakeFile, arguments: Arguments) -> FakeFile:
-    """Pictures are measured, of clips the sender says the size."""
-    if file.kind == "photo":
-        return file
-    return evolve(file, width=arguments.get("width", 0), height=arguments.get("height", 0))

@@ -19,6 +19,8 @@ class Limits:
     all_per_s: float = 30.0
     callback_answer_s: float = 15.0
     """How late a tap may be answered: not documented, 10 to 20 s in practice."""
+    pre_checkout_answer_s: float = 10.0
+    """Bot API, answerPreCheckoutQuery."""
     webhook_timeout_s: float = 60.0
     set_webhook_interval_s: float = 1.0
 

@@ -113,6 +113,32 @@ answerCallbackQuery
     callback_query_id:str! text:str show_alert:bool url:str cache_time:int
 answerPreCheckoutQuery
     pre_checkout_query_id:str! ok:bool! error_message:str
+sendMediaGroup
+    business_connection_id:str chat_id:chat! message_thread_id:int
+    direct_messages_topic_id:int media:json! disable_notification:bool protect_content:bool
+    allow_paid_broadcast:bool message_effect_id:str reply_parameters:json
+sendInvoice
+    chat_id:chat! message_thread_id:int direct_messages_topic_id:int title:str!
+    description:str! payload:str! provider_token:str currency:str! prices:json!
+    max_tip_amount:int suggested_tip_amounts:json start_parameter:str provider_data:str
+    photo_url:str photo_size:int photo_width:int photo_height:int need_name:bool
+    need_phone_number:bool need_email:bool need_shipping_address:bool
+    send_phone_number_to_provider:bool send_email_to_provider:bool is_flexible:bool
+    disable_notification:bool protect_content:bool allow_paid_broadcast:bool
+    message_effect_id:str suggested_post_parameters:json reply_parameters:json
+    reply_markup:json
+createInvoiceLink
+    business_connection_id:str title:str! description:str! payload:str! provider_token:str
+    currency:str! prices:json! subscription_period:int max_tip_amount:int
+    suggested_tip_amounts:json provider_data:str photo_url:str photo_size:int
+    photo_width:int photo_height:int need_name:bool need_phone_number:bool need_email:bool
+    need_shipping_address:bool send_phone_number_to_provider:bool
+    send_email_to_provider:bool is_flexible:bool
+refundStarPayment
+    user_id:int! telegram_payment_charge_id:str!
+getStarTransactions
+    offset:int limit:int
+getMyStarBalance
 getFile
     file_id:str!
 setMyCommands
@@ -187,6 +213,7 @@ _MISSING = {
     "video": "Bad Request: there is no video in the request",
     "audio": "Bad Request: there is no audio in the request",
     "document": "Bad Request: there is no document in the request",
+    "user_id": "Bad Request: invalid user_id specified",
 }
 
 

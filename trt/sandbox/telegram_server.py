@@ -17,6 +17,7 @@ from trt.sandbox.telegram_methods import BotMethods
 from trt.sandbox.telegram_rates import REAL_LIMITS, Limits, too_many
 from trt.sandbox.telegram_refusal import Refused
 from trt.sandbox.telegram_schema import method_name, read_arguments
+from trt.sandbox.telegram_till import Till
 from trt.sandbox.telegram_updates import Polling, PostedUpdate, Updates
 from trt.sandbox.telegram_user import FakeUser
 from trt.sandbox.telegram_webhook import Deliverer
@@ -26,6 +27,8 @@ from trt.sources import Sources
 
 CALLS_MAX = 10_000
 FIRST_USER_ID = 100_000_001
+DOWNLOAD = "download"
+"""What the fetching of a file is called in faults and in the wire log."""
 
 
 class FakeTelegram:
@@ -67,7 +70,9 @@ class FakeTelegram:
             polling=Polling(updates),
             deliverer=Deliverer(updates, sources=sources, http=http, limits=limits, wire=wire),
         )
-        self._methods = BotMethods(self._world)
+        self.till = Till(self._world)
+        """Money that moves without the bot: refunds and debits from outside."""
+        self._methods = BotMethods(self._world, self.till)
         self._users: dict[int, FakeUser] = {}
         self.app: ASGIApp = asgi(self._handle)
         """`/bot<token>/<method>` and `/file/bot<token>/<file_path>`."""
@@ -95,7 +100,7 @@ class FakeTelegram:
             user_id = FIRST_USER_ID + len(self._users)
         if user_id not in self._users:
             person = FakePerson(user_id=user_id, first_name=first_name, language_code=language_code)
-            self._users[user_id] = FakeUser(self._world, person)
+            self._users[user_id] = FakeUser(self._world, self.till, person)
         return self._users[user_id]
 
     @property
@@ -127,6 +132,11 @@ class FakeTelegram:
         self._world.updates.queue_again(update)
         self._world.hurry(update)
 
+    def repeat(self, update_id: int) -> int:
+        """Tell the same once more in an update of its own; return its id."""
+        update = self.update(update_id)
+        return self._world.post(update.kind, update.queue, update.body[update.kind]).update_id
+
     @property
     def pending(self) -> Sequence[PostedUpdate]:
         """What still waits to be delivered, by update_id."""
@@ -143,13 +153,14 @@ class FakeTelegram:
     async def _handle(self, request: Request) -> Reply:
         began_at, began = self._sources.now(), trio.current_time()
         door, _, rest = request.path.removeprefix("/").partition("/")
-        if door == "file":
-            return self._download(rest)
         status: int | None = None
-        name = method_name(rest) or "unknown"
+        name = DOWNLOAD if door == "file" else method_name(rest) or "unknown"
         summary = ""
         try:
-            reply = await self._answer(door, name, request)
+            if name == DOWNLOAD:
+                reply = await self._download(rest)
+            else:
+                reply = await self._answer(door, name, request)
             status = reply.status
         except Refused as refusal:
             reply = _refusal(refusal)
@@ -198,13 +209,17 @@ class FakeTelegram:
             200, content | ({"description": done.description} if done.description else {})
         )
 
-    def _download(self, rest: str) -> Reply:
+    async def _download(self, rest: str) -> Reply:
         token, _, path = rest.partition("/")
         if token != f"bot{self._token}":
-            return _refusal(Refused(401, "Unauthorized"))
+            raise Refused(401, "Unauthorized")
+        call = Call(name=DOWNLOAD, arguments={"file_path": path})
+        return await self.faults.carry_out(call, partial(self._file, path), too_many=too_many)
+
+    async def _file(self, path: str) -> Reply:
         file = self._world.files.at_path(path)
         if file is None:
-            return _refusal(Refused(404, "Not Found"))
+            raise Refused(404, "Not Found")
         return Reply(status=200, body=file.data, content_type=file.content_type)
 
 

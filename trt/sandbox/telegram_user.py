@@ -3,20 +3,26 @@
 from collections.abc import Callable, Sequence
 
 import trio
+from attrs import evolve
 
 from trt.sandbox.telegram_chat import (
     Answer,
+    FakeButton,
     FakeChat,
     FakeFile,
     FakeMessage,
     FakePerson,
     Tap,
 )
+from trt.sandbox.telegram_stars import STARS, Checkout, CheckoutState, FakeInvoice
+from trt.sandbox.telegram_till import Till
 from trt.sandbox.telegram_wire import chat_wire, unix, user_wire
 from trt.sandbox.telegram_world import TelegramWorld
 
 Wanted = str | Callable[[FakeMessage], bool]
 _SHOWN_MAX = 5
+_MOMENT_S = 0.001
+"""At the last moment itself an answer is still in time."""
 
 
 class NotSeen(Exception):  # noqa: N818
@@ -26,8 +32,9 @@ class NotSeen(Exception):  # noqa: N818
 class FakeUser:
     """Does what a person can do, and sees what a person can see."""
 
-    def __init__(self, world: TelegramWorld, person: FakePerson) -> None:
+    def __init__(self, world: TelegramWorld, till: Till, person: FakePerson) -> None:
         self._world = world
+        self._till = till
         self.person = person
         self.chat: FakeChat = world.chat(person)
 
@@ -43,13 +50,13 @@ class FakeUser:
 
     @property
     def last(self) -> FakeMessage:
-        """The newest message of the bot.
+        """The newest message that the bot wrote.
 
         Raises:
             NotSeen: the bot has not written.
         """
         for message in reversed(self.messages):
-            if message.is_from_bot:
+            if message.is_from_bot and message.service is None:
                 return message
         raise NotSeen("the bot has not written")
 
@@ -95,10 +102,21 @@ class FakeUser:
         file = self._world.files.keep("voice", "voice.ogg", "audio/ogg", b"OggS")
         return self._send(kind="voice", file=file)
 
-    def send_document(self, data: bytes, name: str = "file.bin") -> int:
+    def send_document(
+        self,
+        data: bytes,
+        name: str = "file.bin",
+        content_type: str = "application/octet-stream",
+        caption: str = "",
+    ) -> int:
         """Send a file of any kind; return the update_id."""
-        file = self._world.files.keep("document", name, "application/octet-stream", data)
-        return self._send(kind="document", file=file)
+        file = self._world.files.keep("document", name, content_type, data)
+        return self._send(kind="document", text=caption, file=file)
+
+    def send_video(self, data: bytes, caption: str = "") -> int:
+        """Send a clip; return the update_id."""
+        file = self._world.files.keep("video", "video.mp4", "video/mp4", data)
+        return self._send(kind="video", text=caption, file=file)
 
     def tap(self, button: str, message: FakeMessage | None = None) -> Tap:
         """Press the button with this text or callback data.
@@ -127,36 +145,98 @@ class FakeUser:
             raise NotSeen(f"message {tap.message_id} is gone; {self._describe()}")
         return self._world.tap(self.chat, message, tap.data)
 
-    def pre_checkout(self, payload: str, stars: int) -> str:
-        """Press Pay on an invoice in Stars; return the id of the pre_checkout_query."""
-        query_id = str(self._world.sources.random().getrandbits(62))
-        self._world.pre_checkouts[query_id] = None
-        content = {
-            "id": query_id,
-            "from": user_wire(self.person),
-            "currency": "XTR",
-            "total_amount": stars,
-            "invoice_payload": payload,
-        }
-        self._world.post("pre_checkout_query", f"checkout:{self.user_id}", content)
-        return query_id
+    # What a person pays
 
-    def agreed(self, query_id: str) -> bool | None:
-        """Return the bot's answer to a pre_checkout_query; None while there is none."""
-        return self._world.pre_checkouts[query_id]
+    @property
+    def stars(self) -> int:
+        """How many Stars the person has."""
+        return self._world.stars.wallet(self.user_id)
 
-    def pay(self, payload: str, stars: int, charge_id: str | None = None) -> int:
-        """Complete a payment in Stars; return the update_id of the successful_payment."""
-        payment = {
-            "currency": "XTR",
-            "total_amount": stars,
-            "invoice_payload": payload,
-            "telegram_payment_charge_id": charge_id or self._world.sources.token(32),
-            "provider_payment_charge_id": "",
-        }
-        message = self._new_message("service", "", None)
-        content = self._world.wire(message) | {"successful_payment": payment}
-        return self._world.post("message", f"chat:{self.user_id}", content).update_id
+    @stars.setter
+    def stars(self, stars: int) -> None:
+        self._world.stars.set_wallet(self.user_id, stars)
+
+    def pay(
+        self,
+        what: FakeMessage | str | None = None,
+        *,
+        stars: int | None = None,
+        is_update_lost: bool = False,
+    ) -> Checkout:
+        """Press Pay on an invoice; the payment happens when the bot agrees to it within 10 s.
+
+        Args:
+            what: a message with a pay button, in whatever chat, or an invoice link; by default the
+                newest in the chat.
+            stars: another amount than the invoice's: what a forger would try.
+            is_update_lost: never tell the bot of the payment but in getStarTransactions.
+
+        Raises:
+            NotSeen: there is no pay button, or the person has too few Stars.
+        """
+        invoice = self._invoice(what)
+        if stars is not None:
+            invoice = evolve(invoice, price_stars=stars)
+        if self.stars < invoice.price_stars:
+            raise NotSeen(f"{invoice.price_stars} Stars; the person has {self.stars}")
+        return self._till.begin(self.chat, invoice, is_update_lost=is_update_lost)
+
+    def forward(self, message: FakeMessage | None = None) -> FakeMessage:
+        """Return the copy that somebody else gets of an invoice, by default of the newest.
+
+        With a start_parameter the copy has a link to the bot in place of the pay button (Bot API,
+        sendInvoice).
+        """
+        message = message or self._newest_invoice()
+        invoice = message.invoice
+        assert invoice is not None
+        if not invoice.start_parameter:
+            return evolve(message, keyboard=message.keyboard[:1])
+        url = f"https://t.me/{self._world.username}?start={invoice.start_parameter}"
+        return evolve(message, keyboard=((FakeButton(text=invoice.title, url=url),),))
+
+    def pre_checkout(self, payload: str, stars: int, currency: str = STARS) -> Checkout:
+        """Press Pay on an invoice that the bot never sent, or sent otherwise."""
+        return self._till.begin(self.chat, _forged(payload, stars, currency), is_update_lost=False)
+
+    def pay_out_of_the_blue(
+        self, payload: str, stars: int, currency: str = STARS, charge_id: str | None = None
+    ) -> int:
+        """Pay something of which the bot knows nothing; return the successful_payment's id."""
+        invoice = _forged(payload, stars, currency)
+        return self._till.pay_out_of_the_blue(self.chat, invoice, charge_id)
+
+    def give_up(self, checkout: Checkout) -> None:
+        """Close a payment that the bot has not answered yet."""
+        self._till.give_up(checkout)
+
+    def state(self, checkout: Checkout) -> CheckoutState:
+        """Return how far a payment came by now."""
+        return self._till.state(checkout)
+
+    async def wait_checkout(self, checkout: Checkout) -> CheckoutState:
+        """Return how a payment ended; Telegram waits for the bot's word for 10 s at most."""
+        timeout_s = self._world.limits.pre_checkout_answer_s + _MOMENT_S
+        with self._world.changes.subscribe() as changes, trio.move_on_after(timeout_s):
+            while self._till.state(checkout) is CheckoutState.WAITING:
+                await changes.receive()
+        return self._till.state(checkout)
+
+    def _invoice(self, what: FakeMessage | str | None) -> FakeInvoice:
+        if isinstance(what, str):
+            if what not in self._world.stars.links:
+                raise NotSeen("no invoice behind this link")
+            return self._world.stars.links[what]
+        message = what or self._newest_invoice()
+        if message.invoice is None or not any(button.is_pay for button in message.buttons):
+            raise NotSeen(f"no pay button under message {message.message_id}")
+        return message.invoice
+
+    def _newest_invoice(self) -> FakeMessage:
+        for message in reversed(self.messages):
+            if message.invoice is not None:
+                return message
+        raise NotSeen(f"no invoice; {self._describe()}")
 
     # What a person sees
 
@@ -235,3 +315,9 @@ class FakeUser:
             for message in self.messages[-_SHOWN_MAX:]
         ]
         return "the chat ends with\n" + "\n".join(lines)
+
+
+def _forged(payload: str, stars: int, currency: str) -> FakeInvoice:
+    return FakeInvoice(
+        title="-", description="-", payload=payload, price_stars=stars, currency=currency
+    )

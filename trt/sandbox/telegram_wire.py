@@ -3,7 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from trt.sandbox.telegram_chat import FakeChat, FakeFile, FakeKeyboard, FakeMessage, FakePerson
+from trt.sandbox.telegram_chat import (
+    FakeButton,
+    FakeChat,
+    FakeFile,
+    FakeKeyboard,
+    FakeMessage,
+    FakePerson,
+)
+from trt.sandbox.telegram_stars import FakeInvoice
 
 JSON = dict[str, Any]
 
@@ -51,6 +59,12 @@ def message_wire(message: FakeMessage, chat: FakeChat, bot: JSON) -> JSON:
         wire[f"{prefix}entities"] = entities
     if message.file is not None:
         wire[message.kind] = file_wire(message.file)
+    if message.album_id is not None:
+        wire["media_group_id"] = message.album_id
+    if message.invoice is not None:
+        wire["invoice"] = invoice_wire(message.invoice)
+    if message.service is not None:
+        wire[message.kind] = message.service
     if message.keyboard:
         wire["reply_markup"] = {"inline_keyboard": keyboard_wire(message.keyboard)}
     return wire
@@ -58,15 +72,26 @@ def message_wire(message: FakeMessage, chat: FakeChat, bot: JSON) -> JSON:
 
 def keyboard_wire(keyboard: FakeKeyboard) -> list[list[JSON]]:
     """Return the rows of an InlineKeyboardMarkup."""
-    return [
-        [
-            {"text": button.text, "callback_data": button.data}
-            if button.data is not None
-            else {"text": button.text, "url": button.url}
-            for button in row
-        ]
-        for row in keyboard
-    ]
+    return [[_button_wire(button) for button in row] for row in keyboard]
+
+
+def _button_wire(button: FakeButton) -> JSON:
+    if button.is_pay:
+        return {"text": button.text, "pay": True}
+    if button.data is not None:
+        return {"text": button.text, "callback_data": button.data}
+    return {"text": button.text, "url": button.url}
+
+
+def invoice_wire(invoice: FakeInvoice) -> JSON:
+    """Return an invoice as the Bot API's Invoice; its payload is for the bot alone."""
+    return {
+        "title": invoice.title,
+        "description": invoice.description,
+        "start_parameter": invoice.start_parameter,
+        "currency": invoice.currency,
+        "total_amount": invoice.price_stars,
+    }
 
 
 def file_wire(file: FakeFile) -> JSON | list[JSON]:

@@ -21,6 +21,7 @@ from trt.sandbox.telegram_chat import (
 from trt.sandbox.telegram_files import Files
 from trt.sandbox.telegram_rates import Limits
 from trt.sandbox.telegram_refusal import Refused
+from trt.sandbox.telegram_stars import Stars
 from trt.sandbox.telegram_updates import Polling, PostedUpdate, Updates
 from trt.sandbox.telegram_webhook import Deliverer
 from trt.sandbox.telegram_wire import JSON, bot_wire, message_wire, user_wire
@@ -45,8 +46,7 @@ class TelegramWorld:
     changes: Broadcast[ChatChange] = Factory(Broadcast)
     taps: dict[str, Tap] = Factory(dict)
     answers: dict[str, Answer] = Factory(dict)
-    pre_checkouts: dict[str, bool | None] = Factory(dict)
-    """By id: whether the bot agreed to the payment; None is not yet answered."""
+    stars: Stars = Factory(Stars)
     commands: dict[str, Any] = Factory(dict)
 
     @property

@@ -10,10 +10,14 @@ from trt.domain.ids import MessageId
 from trt.telegram.errors import TelegramUnauthorized, TelegramUnavailable
 from trt.telegram.outcomes import (
     ActOutcome,
+    AlbumOutcome,
+    AlbumSent,
     Conflict,
     Done,
+    FileFlaw,
     OutcomeUnknown,
     RateLimited,
+    Refusal,
     Rejected,
     SendOutcome,
     Sent,
@@ -114,17 +118,32 @@ def _is_token_unknown(answer: Answer) -> bool:
     return is_telegrams_404 and METHOD_NOT_FOUND not in answer.description
 
 
-def sent(ending: Ending) -> SendOutcome:
-    """Return how a call ended that returns a Message; raises as `acted`."""
+def gave(ending: Ending, shape: type[T]) -> T | Refusal:
+    """Return the result of a call that changes something; raises as `acted`."""
     outcome = acted(ending)
     if not isinstance(outcome, Done):
         return outcome
     assert isinstance(ending, Answer)
     try:
-        message = msgspec.json.decode(ending.result, type=MessageRef)
+        return msgspec.json.decode(ending.result, type=shape)
     except msgspec.DecodeError:
-        return OutcomeUnknown(why="the answer names no message")
-    return Sent(message_id=MessageId(message.message_id))
+        return OutcomeUnknown(why="the result is not as documented")
+
+
+def sent(ending: Ending) -> SendOutcome:
+    """Return how a call ended that returns a Message; raises as `acted`."""
+    message = gave(ending, MessageRef)
+    if isinstance(message, MessageRef):
+        return Sent(message_id=MessageId(message.message_id))
+    return message
+
+
+def album_sent(ending: Ending) -> AlbumOutcome:
+    """Return how a call ended that returns Messages; raises as `acted`."""
+    messages = gave(ending, list[MessageRef])
+    if isinstance(messages, list):
+        return AlbumSent(tuple(MessageId(message.message_id) for message in messages))
+    return messages
 
 
 def set_up(method: str, ending: Ending) -> SetupOutcome:
@@ -161,3 +180,9 @@ def returned(method: str, ending: Ending, shape: type[T]) -> T:
     except msgspec.DecodeError as error:
         problem = str(error)
     raise TelegramUnavailable(f"{method}: the result is not as documented: {problem}")
+
+
+def file_too_big(bytes_max: int) -> Rejected:
+    """Return our own refusal of a file to download, shaped as Telegram's."""
+    description = f"the file has more than {bytes_max} bytes"
+    return Rejected(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, description, FileFlaw.TOO_BIG)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import trio
 from typing_extensions import override
 
 from trt.domain.ids import BotId, CallbackId, ChatId, MessageId
+from trt.domain.inputs import FileId
 from trt.domain.replies import Keyboard
 from trt.telegram.answers import (
     Answer,
@@ -17,28 +19,45 @@ from trt.telegram.answers import (
     Lost,
     NotSent,
     acted,
+    album_sent,
+    file_too_big,
     read_answer,
     returned,
     sent,
     set_up,
 )
+from trt.telegram.errors import TelegramUnavailable
 from trt.telegram.outcomes import (
     ActOutcome,
+    AlbumOutcome,
     BotProfile,
     Conflict,
     RateLimited,
+    Rejected,
     SendOutcome,
     Sent,
     SetupOutcome,
-    Upload,
+    UserFile,
     WebhookInfo,
 )
-from trt.telegram.wire import Me, WebhookState, inline_keyboard
+from trt.telegram.requests import (
+    AlbumItem,
+    FileSource,
+    album_request,
+    captioned,
+    file_request,
+    json_request,
+    text_arguments,
+)
+from trt.telegram.stars import StarsClient
+from trt.telegram.wire import FilePath, Me, WebhookState
 
 CALL_S_MAX = 20.0
 """Overall deadline of a call without a file; Telegram answers in well under a second."""
 UPLOAD_S_MAX = 180.0
 """Overall deadline of a call with a file of up to 50 MB."""
+DOWNLOAD_BYTES_MAX = 20 * 1024 * 1024
+"""Bot API, getFile: bots can download files of up to 20 MB."""
 POLL_GRACE_S = 10.0
 """How much longer than asked for a long poll may take."""
 
@@ -65,7 +84,10 @@ class TelegramClient:
     def __init__(self, http: httpx.AsyncClient, base_url: str, token: str) -> None:
         self._http = http
         self._root = f"{base_url.rstrip('/')}/bot{token}/"
+        self._files = f"{base_url.rstrip('/')}/file/bot{token}/"
         self._bot_id = token.partition(":")[0]
+        self.stars = StarsClient(self._call)
+        """Everything about money."""
 
     @override
     def __repr__(self) -> str:
@@ -77,7 +99,7 @@ class TelegramClient:
         self, chat_id: ChatId, text: str, keyboard: Keyboard = ()
     ) -> SendOutcome:
         """Send HTML text of at most 4096 characters (Bot API, sendMessage)."""
-        return sent(await self._call("sendMessage", self._text(chat_id, text, keyboard)))
+        return sent(await self._call("sendMessage", text_arguments(chat_id, text, keyboard)))
 
     async def edit_message_text(
         self, chat_id: ChatId, message_id: MessageId, text: str, keyboard: Keyboard = ()
@@ -86,7 +108,7 @@ class TelegramClient:
 
         "Message is not modified" is success: the chat shows what we wanted.
         """
-        arguments = self._text(chat_id, text, keyboard) | {"message_id": message_id}
+        arguments = text_arguments(chat_id, text, keyboard) | {"message_id": message_id}
         ending = await self._call("editMessageText", arguments)
         if isinstance(ending, Answer) and NOT_MODIFIED in ending.description:
             return Sent(message_id=message_id)
@@ -107,29 +129,74 @@ class TelegramClient:
         return acted(await self._call("sendChatAction", arguments))
 
     async def send_photo(
-        self, chat_id: ChatId, photo: Upload, caption: str = "", keyboard: Keyboard = ()
+        self, chat_id: ChatId, photo: FileSource, caption: str = "", keyboard: Keyboard = ()
     ) -> SendOutcome:
-        """Upload a photo of at most 10 MB (Bot API, sendPhoto)."""
-        return await self._upload("sendPhoto", chat_id, {"photo": photo}, caption, keyboard)
+        """Send a photo: at most 10 MB, or 5 MB by address (Bot API, sendPhoto).
+
+        A `FileSource` is an upload, or as text the http(s) address or the file_id of what Telegram
+        can get by itself. What Telegram has against a file stands in `Rejected.flaw`.
+        """
+        return await self._send_file("sendPhoto", "photo", photo, chat_id, caption, keyboard)
 
     async def send_video(
-        self, chat_id: ChatId, video: Upload, caption: str = "", keyboard: Keyboard = ()
+        self, chat_id: ChatId, video: FileSource, caption: str = "", keyboard: Keyboard = ()
     ) -> SendOutcome:
-        """Upload a video of at most 50 MB (Bot API, sendVideo)."""
-        return await self._upload("sendVideo", chat_id, {"video": video}, caption, keyboard)
+        """Send a video: at most 50 MB, or 20 MB by address (Bot API, sendVideo)."""
+        return await self._send_file("sendVideo", "video", video, chat_id, caption, keyboard)
 
     async def send_audio(
-        self, chat_id: ChatId, audio: Upload, caption: str = "", keyboard: Keyboard = ()
+        self, chat_id: ChatId, audio: FileSource, caption: str = "", keyboard: Keyboard = ()
     ) -> SendOutcome:
-        """Upload an MP3 or M4A of at most 50 MB (Bot API, sendAudio)."""
-        return await self._upload("sendAudio", chat_id, {"audio": audio}, caption, keyboard)
+        """Send an MP3 or M4A: at most 50 MB, or 20 MB by address (Bot API, sendAudio)."""
+        return await self._send_file("sendAudio", "audio", audio, chat_id, caption, keyboard)
 
     async def send_document(
-        self, chat_id: ChatId, document: Upload, caption: str = "", keyboard: Keyboard = ()
+        self, chat_id: ChatId, document: FileSource, caption: str = "", keyboard: Keyboard = ()
     ) -> SendOutcome:
-        """Upload any file of at most 50 MB (Bot API, sendDocument)."""
-        files = {"document": document}
-        return await self._upload("sendDocument", chat_id, files, caption, keyboard)
+        """Send any file: at most 50 MB, by address PDF or ZIP of 20 MB (Bot API, sendDocument)."""
+        method, kind = "sendDocument", "document"
+        return await self._send_file(method, kind, document, chat_id, caption, keyboard)
+
+    async def send_media_group(
+        self, chat_id: ChatId, items: Sequence[AlbumItem], caption: str = ""
+    ) -> AlbumOutcome:
+        """Send an album of 2 to 10 files, all of it or nothing (Bot API, sendMediaGroup).
+
+        Photos and videos go together, documents and audios only with their own kind. The caption
+        stands under the whole album; an album has no buttons.
+        """
+        request = album_request({"chat_id": chat_id}, items, caption)
+        return album_sent(await self._post("sendMediaGroup", request, UPLOAD_S_MAX))
+
+    # What a user sent.
+
+    async def download(
+        self, file_id: FileId, bytes_max: int = DOWNLOAD_BYTES_MAX
+    ) -> UserFile | RateLimited | Rejected:
+        """Fetch a file that a user sent (Bot API, getFile).
+
+        Args:
+            file_id: As it stood in the update.
+            bytes_max: More is refused as TOO_BIG without being read to its end; Telegram itself
+                gives no file of more than 20 MB.
+
+        Raises:
+            TelegramUnavailable: It may be there and did not come; asking again does no harm.
+            TelegramUnauthorized: The token is wrong.
+        """
+        ending = await self._call("getFile", {"file_id": file_id})
+        outcome = set_up("getFile", ending)
+        if isinstance(outcome, RateLimited | Rejected):
+            return outcome
+        file = returned("getFile", ending, FilePath)
+        if file.file_path is None:
+            raise TelegramUnavailable("getFile: the file has no path")
+        if file.file_size is not None and file.file_size > bytes_max:
+            return file_too_big(bytes_max)
+        data = await self._fetch(file.file_path, bytes_max)
+        if isinstance(data, Lost):
+            raise TelegramUnavailable(data.why)
+        return UserFile(path=file.file_path, data=data) if isinstance(data, bytes) else data
 
     # Setting up, and polling.
 
@@ -218,39 +285,22 @@ class TelegramClient:
 
     # How a call is made.
 
-    @staticmethod
-    def _text(chat_id: ChatId, text: str, keyboard: Keyboard) -> dict[str, Any]:
-        arguments: dict[str, Any] = {
-            "chat_id": chat_id,
-            "text": text,
-            "parse_mode": "HTML",
-            "link_preview_options": {"is_disabled": True},
-        }
-        return arguments | ({"reply_markup": inline_keyboard(keyboard)} if keyboard else {})
-
     async def _call(
         self, method: str, arguments: dict[str, Any], timeout_s: float = CALL_S_MAX
     ) -> Ending:
-        body = msgspec.json.encode(arguments)
-        request = {"content": body, "headers": {"Content-Type": "application/json"}}
-        return await self._post(method, request, timeout_s)
+        return await self._post(method, json_request(arguments), timeout_s)
 
-    async def _upload(
+    async def _send_file(
         self,
         method: str,
+        kind: str,
+        file: FileSource,
         chat_id: ChatId,
-        files: Mapping[str, Upload],
         caption: str,
         keyboard: Keyboard,
     ) -> SendOutcome:
-        fields = {"chat_id": str(chat_id)}
-        if caption:
-            fields |= {"caption": caption, "parse_mode": "HTML"}
-        if keyboard:
-            # Outside of JSON bodies nested objects are JSON strings (Bot API, Making requests).
-            fields["reply_markup"] = msgspec.json.encode(inline_keyboard(keyboard)).decode()
-        parts = {name: (file.name, file.data, file.content_type) for name, file in files.items()}
-        return sent(await self._post(method, {"data": fields, "files": parts}, UPLOAD_S_MAX))
+        request = file_request(kind, file, captioned(chat_id, caption, keyboard))
+        return sent(await self._post(method, request, UPLOAD_S_MAX))
 
     async def _post(self, method: str, request: dict[str, Any], timeout_s: float) -> Ending:
         """Make a call; httpx's errors hold the address and so the token: they end here."""
@@ -266,3 +316,21 @@ class TelegramClient:
             retry_after = response.headers.get("Retry-After", "")
             return read_answer(response.status_code, response.content, retry_after)
         return Lost(f"{method}: no answer within {timeout_s:g} s")
+
+    async def _fetch(self, path: str, bytes_max: int) -> bytes | Rejected | Lost:
+        """Read a file; as in `_post`, httpx's errors end here."""
+        with trio.move_on_after(UPLOAD_S_MAX):
+            try:
+                address = self._files + path
+                async with self._http.stream("GET", address, follow_redirects=False) as response:
+                    if response.status_code != HTTPStatus.OK:
+                        return Lost(f"download: {response.status_code}")
+                    data = bytearray()
+                    async for chunk in response.aiter_bytes():
+                        data += chunk
+                        if len(data) > bytes_max:
+                            return file_too_big(bytes_max)
+                    return bytes(data)
+            except (httpx.RequestError, httpx.InvalidURL) as error:
+                return Lost(f"download: {type(error).__name__}")
+        return Lost(f"download: not done within {UPLOAD_S_MAX:g} s")

@@ -4,6 +4,7 @@ from trt.telegram.outcomes import (
     Blocked,
     CallbackExpired,
     ChatNotFound,
+    FileFlaw,
     MessageGone,
     OutcomeUnknown,
     RateLimited,
@@ -22,6 +23,39 @@ _GONE = (
 )
 _EXPIRED = ("query is too old", "query id is invalid", "query_id_invalid")
 _BLOCKED = ("bot was blocked", "user is deactivated", "can't initiate conversation")
+_FLAWS = (
+    # First match wins; an album puts "failed to send message #1 with the error message" before it.
+    (FileFlaw.TOO_BIG, ("too big", "too large", "file_parts_invalid")),
+    (FileFlaw.BAD_DIMENSIONS, ("invalid_dimensions",)),
+    (
+        FileFlaw.UNREACHABLE,
+        (
+            "failed to get http url content",
+            "wrong http url",
+            "wrong file identifier",
+            "wrong remote file",
+            "url host is empty",
+            "can't upload file by url",
+            "temporarily unavailable",
+        ),
+    ),
+    (
+        FileFlaw.WRONG_TYPE,
+        (
+            "wrong type of the web page content",
+            "can't use file of type",
+            "type of file mismatch",
+            "image_process_failed",
+            "photo_ext_invalid",
+            "photo_save_file_invalid",
+            "video_content_type_invalid",
+            "audio_content_type_invalid",
+            "media_invalid",
+        ),
+    ),
+)
+_BAD_REQUEST = 400
+_TOO_LARGE = 413
 _SERVER_ERRORS = range(500, 600)
 _MISDIRECTED = 421
 """The server asks for another connection; nothing says how far the request came."""
@@ -55,4 +89,15 @@ def classify(code: int, description: str, retry_after_s: float | None = None) ->
         case _ if code in _SERVER_ERRORS or code == _MISDIRECTED:
             return OutcomeUnknown(why=f"{code} {description}".strip())
         case _:
-            return Rejected(code=code, description=description)
+            return Rejected(code=code, description=description, flaw=_flaw(code, text))
+
+
+def _flaw(code: int, text: str) -> FileFlaw | None:
+    if code == _TOO_LARGE:
+        return FileFlaw.TOO_BIG
+    if code != _BAD_REQUEST:
+        return None
+    for flaw, fragments in _FLAWS:
+        if any(fragment in text for fragment in fragments):
+            return flaw
+    return None

@@ -29,6 +29,8 @@ class Part(msgspec.Struct, rename={"from_": "from"}):
     chat: Id | None = None
     message: PartMessage | None = None
     id: str | int | None = None
+    successful_payment: Raw | UnsetType = UNSET
+    refunded_payment: Raw | UnsetType = UNSET
 
 
 class Envelope(msgspec.Struct):
@@ -101,6 +103,7 @@ class Message(msgspec.Struct, rename={"from_": "from"}):
     chat: Chat
     from_: User | None = None
     text: str | None = None
+    caption: str | None = None
     # The order decides where Telegram fills two: an animation is also a document, a venue also a
     # location.
     animation: Raw | UnsetType = UNSET
@@ -124,8 +127,21 @@ class Message(msgspec.Struct, rename={"from_": "from"}):
     rich_message: Raw | UnsetType = UNSET
 
 
-MEDIA = Message.__struct_fields__[3:]
+MEDIA = Message.__struct_fields__[4:]
 """Kinds of content that are not text."""
+
+FILES = frozenset({"photo", "video", "animation", "audio", "voice", "document"})
+"""Kinds of content that the bot may want to fetch."""
+
+
+class File(msgspec.Struct):
+    """Bot API, PhotoSize, Video, Animation, Audio, Voice, Document: what they have in common."""
+
+    file_id: str
+    file_size: int | None = None
+    mime_type: str | None = None
+    width: int = 0
+    height: int = 0
 
 
 class EventUpdate(msgspec.Struct):
@@ -133,3 +149,39 @@ class EventUpdate(msgspec.Struct):
 
     message: Message | None = None
     callback_query: CallbackQuery | None = None
+
+
+class PreCheckoutQuery(msgspec.Struct, rename={"from_": "from"}):
+    """Bot API, PreCheckoutQuery."""
+
+    id: str
+    from_: User
+    currency: str
+    total_amount: Number
+    invoice_payload: str
+
+
+class Payment(msgspec.Struct):
+    """Bot API, SuccessfulPayment and RefundedPayment."""
+
+    currency: str
+    total_amount: Number
+    invoice_payload: str
+    telegram_payment_charge_id: str
+    provider_payment_charge_id: str = ""
+
+
+class PaymentMessage(msgspec.Struct, rename={"from_": "from"}):
+    """Bot API, Message: the service messages about money."""
+
+    chat: Chat
+    from_: User | None = None
+    successful_payment: Payment | None = None
+    refunded_payment: Payment | None = None
+
+
+class PaymentUpdate(msgspec.Struct):
+    """An update as the till sees it."""
+
+    pre_checkout_query: PreCheckoutQuery | None = None
+    message: PaymentMessage | None = None

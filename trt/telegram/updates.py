@@ -8,12 +8,37 @@ from attrs import frozen
 from msgspec import UNSET, Raw, UnsetType
 
 from trt.domain.ids import CallbackId, ChatId, MessageId, UpdateId, UserId
-from trt.domain.inputs import ButtonTapped, CommandSent, MediaSent, Person, TextSent, UserEvent
-from trt.telegram.update_parts import MEDIA, CallbackQuery, Envelope, EventUpdate, Message, Part
+from trt.domain.inputs import (
+    ButtonTapped,
+    CommandSent,
+    FileId,
+    FileSent,
+    MediaSent,
+    Person,
+    PreCheckoutId,
+    TextSent,
+    UserEvent,
+)
+from trt.telegram.update_parts import (
+    FILES,
+    MEDIA,
+    CallbackQuery,
+    Envelope,
+    EventUpdate,
+    File,
+    Message,
+    Part,
+)
 
 UPDATE_ID_MAX = 2**63 - 1
 
 UNKNOWN_KIND = "unknown"
+
+PRE_CHECKOUT = "pre_checkout_query"
+SUCCESSFUL_PAYMENT = "successful_payment"
+REFUNDED_PAYMENT = "refunded_payment"
+PAYMENT_KINDS = frozenset({PRE_CHECKOUT, SUCCESSFUL_PAYMENT, REFUNDED_PAYMENT})
+"""Kinds that `read_payment` reads; a pre-checkout is answered within 10 s or the sale is lost."""
 
 
 @frozen(kw_only=True)
@@ -22,10 +47,17 @@ class Update:
 
     update_id: UpdateId
     kind: str
-    """The update's one optional field (`message`, `callback_query`, …) or `unknown`."""
+    """The update's one optional field (`message`, `callback_query`, …) or `unknown`; a message
+    about money is no `message` but a `successful_payment` or a `refunded_payment`."""
     user_id: UserId
     chat_id: ChatId
     callback_id: CallbackId | None = None
+    pre_checkout_id: PreCheckoutId | None = None
+
+    @property
+    def is_payment(self) -> bool:
+        """Whether it is about money and waits behind nothing."""
+        return self.kind in PAYMENT_KINDS
 
 
 @frozen
@@ -44,6 +76,8 @@ class Unsupported:
 
 _envelopes = msgspec.json.Decoder(Envelope)
 _events = msgspec.json.Decoder(EventUpdate)
+_sizes = msgspec.json.Decoder(list[File])
+_files = msgspec.json.Decoder(File)
 
 
 def parse_update(body: bytes) -> Update | BadUpdate:
@@ -72,14 +106,26 @@ def _summary(update_id: int, kind: str, part: Part) -> Update:
     user = part.from_ or part.user
     message = part.message
     chat = part.chat or (message.chat if message is not None else None)
-    is_callback = kind == "callback_query" and isinstance(part.id, str)
+    if kind == "message" and (about_money := _about_money(part)) is not None:
+        # A refund is told in a message of the bot itself; a private chat has the id of its user.
+        kind, user = about_money, chat
+    query_id = part.id if isinstance(part.id, str) else None
+    is_tap = kind == "callback_query" and query_id is not None
+    is_pre_checkout = kind == PRE_CHECKOUT and query_id is not None
     return Update(
         update_id=UpdateId(update_id),
         kind=kind,
         user_id=UserId(user.id if user is not None else 0),
         chat_id=ChatId(chat.id if chat is not None else 0),
-        callback_id=CallbackId(str(part.id)) if is_callback else None,
+        callback_id=CallbackId(str(query_id)) if is_tap else None,
+        pre_checkout_id=PreCheckoutId(str(query_id)) if is_pre_checkout else None,
     )
+
+
+def _about_money(part: Part) -> str | None:
+    if part.successful_payment is not UNSET:
+        return SUCCESSFUL_PAYMENT
+    return REFUNDED_PAYMENT if part.refunded_payment is not UNSET else None
 
 
 def _parse_slowly(body: bytes) -> Update | BadUpdate:
@@ -120,7 +166,8 @@ def read_event(payload: bytes) -> tuple[Person, UserEvent] | Unsupported:
 
     Returns:
         Who did what; `Unsupported` for groups, channels, edits, service messages and everything
-        that is not a message or a tap, and for a message that is not as the Bot API says.
+        that is not a message or a tap, for what is about money (see `read_payment`), and for a
+        message that is not as the Bot API says.
     """
     try:
         update = _events.decode(payload)
@@ -183,9 +230,32 @@ def _event_of(message: Message) -> UserEvent | None:
         return TextSent(text=text)
     for kind in MEDIA:
         value: Raw | UnsetType = getattr(message, kind)
-        if value is not UNSET:
-            return MediaSent(kind=kind)
+        if isinstance(value, Raw):
+            return _file(kind, value, message.caption or "") or MediaSent(kind=kind)
     return None
+
+
+def _file(kind: str, value: Raw, caption: str) -> FileSent | None:
+    """Return the file that `value` describes, of a photo the largest size; None if it is none."""
+    if kind not in FILES:
+        return None
+    try:
+        if kind == "photo":
+            sizes = _sizes.decode(value)
+            file = max(sizes, key=lambda size: size.width * size.height, default=None)
+        else:
+            file = _files.decode(value)
+    except msgspec.DecodeError:
+        return None
+    if file is None:
+        return None
+    return FileSent(
+        file_id=FileId(file.file_id),
+        kind=kind,
+        size_bytes=file.file_size,
+        mime_type="image/jpeg" if kind == "photo" else file.mime_type,
+        caption=_clean(caption),
+    )
 
 
 def _clean(text: str) -> str:

@@ -4,8 +4,11 @@ import { richText } from "./rich_text.js";
 
 const TIME = new Intl.DateTimeFormat("ru", { hour: "2-digit", minute: "2-digit" });
 
-// `isSpinning(data)` tells whether a button waits for its answer; `tap(data)` taps it.
-export function messageNode(message, { isSpinning, tap }) {
+// What a pay button is called among the buttons; no callback data can be that.
+export const PAY = "\u0000pay";
+
+// `isSpinning(data)` tells whether a button waits for its answer; `tap(data)` taps it, `pay()` pays.
+export function messageNode(message, { isSpinning, tap, pay }) {
   const article = document.createElement("article");
   article.className = `message ${message.is_from_bot ? "from-bot" : "from-person"}`;
   article.dataset.message = message.id;
@@ -22,7 +25,7 @@ export function messageNode(message, { isSpinning, tap }) {
   }
   bubble.append(stamp(message));
   article.append(bubble);
-  if (message.keyboard.length) article.append(keyboardNode(message.keyboard, isSpinning, tap));
+  if (message.keyboard.length) article.append(keyboardNode(message.keyboard, isSpinning, tap, pay));
   return article;
 }
 
@@ -80,14 +83,17 @@ function photo(address) {
   return button;
 }
 
-function keyboardNode(rows, isSpinning, tap) {
+function keyboardNode(rows, isSpinning, tap, pay) {
   const keyboard = document.createElement("div");
   keyboard.className = "keyboard";
   keyboard.role = "group";
   keyboard.ariaLabel = "Кнопки сообщения";
   for (const row of rows) {
     const line = document.createElement("div");
-    line.append(...row.map((button) => (button.url ? urlButton(button) : tapButton(button, isSpinning, tap))));
+    line.append(...row.map((button) => {
+      if (button.is_pay) return payButton(button, isSpinning, pay);
+      return button.url ? urlButton(button) : tapButton(button, isSpinning, tap);
+    }));
     keyboard.append(line);
   }
   return keyboard;
@@ -104,6 +110,12 @@ function tapButton({ text, data }, isSpinning, tap) {
   button.dataset.tap = data;
   if (isSpinning(data)) button.ariaBusy = "true";
   button.addEventListener("click", () => tap(data));
+  return button;
+}
+
+function payButton({ text }, isSpinning, pay) {
+  const button = tapButton({ text, data: PAY }, isSpinning, pay);
+  button.classList.add("pay");
   return button;
 }
 

@@ -1,10 +1,13 @@
 // The chat of one person at a time: bubbles, buttons, toasts and the typing field.
 
-import { messageNode } from "./bubble.js";
+import { PAY, messageNode } from "./bubble.js";
+import { askToPay } from "./checkout.js";
 import { Composer } from "./composer.js";
-import { send, tap } from "./server.js";
+import { pay, send, tap } from "./server.js";
 
 const SPINNER_MS_MAX = 15000;
+// Telegram waits so long for the bot to agree to a payment.
+const CHECKOUT_MS_MAX = 10000;
 const TOAST_MS = 4000;
 const ACTION_MS = 5000;
 const ACTIONS = {
@@ -16,6 +19,7 @@ const ACTIONS = {
   upload_voice: "отправляет звук…",
   upload_document: "отправляет файл…",
 };
+const NUMBER = new Intl.NumberFormat("ru");
 const DAY = new Intl.DateTimeFormat("ru", { day: "numeric", month: "long" });
 
 export class Chat {
@@ -23,6 +27,7 @@ export class Chat {
   #people = [];
   #unread = new Set();
   #spinning = new Map();
+  #paying = new Map();
   #nodes = new Map();
   #toastTimer = 0;
   #actionTimer = 0;
@@ -55,6 +60,7 @@ export class Chat {
     this.#wasAtEnd = true;
     this.#stick();
     this.#showPeople();
+    this.showStars(user, people.find(({ id }) => id === user).stars);
   }
 
   put(user, message) {
@@ -81,14 +87,22 @@ export class Chat {
 
   answered({ user, message_id: messageId, data, text, is_alert: isAlert }) {
     this.#setSpinning(user, messageId, data, false);
-    if (user !== this.#user || !text) return;
-    if (isAlert) {
-      document.getElementById("alert-text").textContent = text;
-      const alert = document.getElementById("alert");
-      if (!alert.open) alert.showModal();
-    } else {
-      this.#toast(text);
-    }
+    if (user === this.#user && text) this.#tell(text, isAlert);
+  }
+
+  showStars(user, stars) {
+    const person = this.#people.find(({ id }) => id === user);
+    if (person) person.stars = stars;
+    if (user === this.#user) document.getElementById("stars").textContent = `⭐ ${NUMBER.format(stars)}`;
+  }
+
+  checkedOut({ user, text, is_alert: isAlert }) {
+    const paying = this.#paying.get(user);
+    if (!paying) return;
+    clearTimeout(paying.timer);
+    this.#paying.delete(user);
+    this.#setSpinning(user, paying.messageId, PAY, false);
+    if (user === this.#user) this.#tell(text, isAlert);
   }
 
   act(user, action) {
@@ -103,6 +117,7 @@ export class Chat {
     const node = messageNode(message, {
       isSpinning: (data) => this.#spinning.has(spinnerKey(this.#user, message.id, data)),
       tap: (data) => this.#tap(message.id, data),
+      pay: () => this.#pay(message),
     });
     const former = this.#nodes.get(message.id);
     if (former) {
@@ -152,6 +167,22 @@ export class Chat {
     }
   }
 
+  async #pay({ id, invoice }) {
+    const user = this.#user;
+    const stars = this.#people.find((person) => person.id === user).stars;
+    if (this.#paying.has(user) || !(await askToPay(invoice, stars))) return;
+    const late = { user, text: "Бот не ответил за 10 секунд, звёзды не списаны", is_alert: true };
+    const timer = setTimeout(() => this.checkedOut(late), CHECKOUT_MS_MAX);
+    this.#paying.set(user, { messageId: id, timer });
+    this.#setSpinning(user, id, PAY, true);
+    try {
+      await pay(user, id);
+    } catch (error) {
+      console.error(error);
+      this.checkedOut({ user, text: "Заплатить не получилось", is_alert: false });
+    }
+  }
+
   async #send(text) {
     try {
       await send(this.#user, text);
@@ -178,6 +209,16 @@ export class Chat {
   #failed(words, error) {
     console.error(error);
     this.#toast(words);
+  }
+
+  #tell(text, isAlert) {
+    if (!isAlert) {
+      this.#toast(text);
+      return;
+    }
+    document.getElementById("alert-text").textContent = text;
+    const alert = document.getElementById("alert");
+    if (!alert.open) alert.showModal();
   }
 
   #toast(text) {

@@ -50,6 +50,8 @@ watch({
   gone: afterLoading(({ user, message_id }) => chat.remove(user, message_id)),
   action: ({ user, action }) => chat.act(user, action),
   answer: (answer) => chat.answered(answer),
+  stars: afterLoading(({ user, stars }) => chat.showStars(user, stars)),
+  checkout: (end) => chat.checkedOut(end),
 });
 
 for (const tab of document.querySelectorAll(".tabs button")) {

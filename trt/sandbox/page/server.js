@@ -13,6 +13,10 @@ export async function tap(user, messageId, data) {
   return post("/api/tap", { user, message_id: messageId, data });
 }
 
+export async function pay(user, messageId) {
+  return post("/api/pay", { user, message_id: messageId });
+}
+
 // Calls the listener of each event; `opened` also after every reconnection.
 export function watch({ opened, lost, ...listeners }) {
   const events = new EventSource("/api/events");
