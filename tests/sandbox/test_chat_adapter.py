@@ -11,6 +11,7 @@ from trio.testing import MockClock
 from typing_extensions import override
 
 from tests.sandbox.fake_chat import PNG
+from trt.sandbox import telegram_chat as fake
 from trt.sandbox.chat_adapter import (
     PREPARED,
     SandboxWire,
@@ -19,9 +20,23 @@ from trt.sandbox.chat_adapter import (
     page_change,
     page_message,
 )
-from trt.sandbox.page_source import ActionShown, MessageGone, MessageShown, TapAnswered
-from trt.sandbox.telegram_chat import ChatActionShown, FakeButton, FakeMessage, MessageDeleted
+from trt.sandbox.page_source import (
+    ActionShown,
+    CheckoutEnded,
+    MessageGone,
+    MessageShown,
+    PageInvoice,
+    StarsChanged,
+    TapAnswered,
+)
+from trt.sandbox.telegram_chat import (
+    ChatActionShown,
+    FakeButton,
+    FakeMessage,
+    MessageDeleted,
+)
 from trt.sandbox.telegram_server import FakeTelegram
+from trt.sandbox.telegram_stars import CheckoutState
 from trt.sandbox.wire_log import Direction, Service, WireLog
 from trt.sources import Sources
 
@@ -138,6 +153,70 @@ async def test_a_tap_on_the_page_is_a_tap_until_it_is_answered(
         assert await anext(changes) == TapAnswered(
             user_id=user_id, message_id=message_id, data="cat:image", text="Скоро", is_alert=True
         )
+
+
+OFFER = {
+    "title": "Пакет <b>",
+    "description": "100 ₽",
+    "payload": "order-1",
+    "provider_token": "",
+    "currency": "XTR",
+    "prices": [{"label": "Пакет", "amount": 50}],
+}
+
+
+async def test_an_invoice_is_paid_on_the_page(world: World, autojump_clock: MockClock) -> None:
+    user_id = world.anna.user_id
+    world.anna.send("/start")
+    await world.call("sendInvoice", chat_id=user_id, **OFFER)
+    shown = world.chat.messages(user_id)[-1]
+    assert (shown.kind, shown.html) == ("invoice", "<b>Пакет &lt;b&gt;</b>\n100 ₽")
+    assert shown.invoice == PageInvoice(title="Пакет <b>", description="100 ₽", price_stars=50)
+    assert shown.keyboard[0][0].is_pay
+    assert not world.chat.pay(user_id, 1)
+    assert not world.chat.pay(user_id, 99)
+    with world.chat.subscribe() as changes, trio.fail_after(5):
+        assert world.chat.pay(user_id, shown.id)
+        query = world.telegram.pending[-1].body["pre_checkout_query"]
+        await world.call("answerPreCheckoutQuery", pre_checkout_query_id=query["id"], ok=True)
+        stars = world.anna.stars
+        assert await anext(changes) == StarsChanged(user_id=user_id, stars=stars)
+        told = await anext(changes)
+        assert isinstance(told, MessageShown)
+        assert (told.message.kind, told.message.html) == ("service", "Вы заплатили ⭐ 50")
+        end = CheckoutEnded(user_id=user_id, text="Оплачено: ⭐ 50", is_alert=False)
+        assert await anext(changes) == end
+    assert world.chat.people()[0].stars == stars
+    world.anna.stars = 49
+    assert not world.chat.pay(user_id, shown.id)
+
+
+@pytest.mark.parametrize(
+    ("state", "text", "is_alert"),
+    [
+        (CheckoutState.DECLINED, "Заказ устарел", True),
+        (CheckoutState.TIMED_OUT, "Бот не ответил вовремя, звёзды не списаны", False),
+        (CheckoutState.BROKE, "Не хватило звёзд", False),
+        (CheckoutState.WAITING, None, False),
+        (CheckoutState.GIVEN_UP, None, False),
+    ],
+)
+async def test_every_end_of_a_payment_has_its_words(
+    world: World, state: CheckoutState, text: str | None, is_alert: bool
+) -> None:
+    checkout = world.anna.pre_checkout("order-1", 50)
+    checkout.state, checkout.refusal = state, "Заказ устарел"
+    ended = page_change(fake.CheckoutEnded(checkout=checkout))
+    if text is None:
+        assert ended is None
+    else:
+        assert ended == CheckoutEnded(user_id=world.anna.user_id, text=text, is_alert=is_alert)
+
+
+async def test_a_refund_is_shown(world: World) -> None:
+    world.anna.pay_out_of_the_blue("order-1", 50, charge_id="stx1")
+    world.telegram.till.refund_from_outside("stx1")
+    assert world.chat.messages(world.anna.user_id)[-1].html == "Вам вернули ⭐ 50"
 
 
 async def test_a_button_that_is_not_there_cannot_be_tapped(world: World) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import traceback
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +10,8 @@ import pytest
 import trio
 from attrs import frozen
 
+from tests.telegram.answers import MESSAGE, error, ok
+from tests.telegram.conftest import TOKEN
 from tests.wire import Wire
 from trt.domain.ids import CallbackId, ChatId, MessageId
 from trt.domain.replies import Button
@@ -29,22 +30,9 @@ from trt.telegram.outcomes import (
     Sent,
 )
 
-TOKEN = "123456789:CANARY-token-CANARY-token-CANARY-tok"
-"""A canary: it must turn up in no repr, no message of an exception and no outcome."""
 CHAT = ChatId(7)
 KEYBOARD = ((Button(text="✅ Запустить", data="confirm"),), (Button(text="Назад", data="back"),))
 AMBIGUOUS = (httpx.ReadError, httpx.ReadTimeout, httpx.WriteError, httpx.RemoteProtocolError)
-
-
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-async def telegram(wire: Wire) -> AsyncIterator[TelegramClient]:
-    async with httpx.AsyncClient(transport=wire) as http:
-        yield TelegramClient(http, "https://telegram.test/", TOKEN)
 
 
 @frozen
@@ -52,18 +40,6 @@ class File:
     name: str
     content_type: str
     data: bytes
-
-
-def error(code: int, description: str, **parameters: object) -> dict[str, object]:
-    body = {"ok": False, "error_code": code, "description": description}
-    return body | ({"parameters": parameters} if parameters else {})
-
-
-def ok(result: object) -> dict[str, object]:
-    return {"ok": True, "result": result}
-
-
-MESSAGE = ok({"message_id": 55, "date": 1, "chat": {"id": 7, "type": "private"}})
 
 
 async def test_a_message_is_sent_as_html_with_its_buttons(

@@ -8,8 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trt.domain.ids import CallbackId, ChatId, MessageId, UserId
-from trt.domain.inputs import ButtonTapped, CommandSent, MediaSent, Person, TextSent, UserEvent
-from trt.telegram.update_parts import MEDIA
+from trt.domain.inputs import (
+    ButtonTapped,
+    CommandSent,
+    FileId,
+    FileSent,
+    MediaSent,
+    Person,
+    TextSent,
+    UserEvent,
+)
+from trt.telegram.update_parts import FILES, MEDIA
 from trt.telegram.updates import BadUpdate, Unsupported, Update, parse_update, read_event
 
 USER = {"id": 7, "is_bot": False, "first_name": "Аня", "language_code": "ru"}
@@ -131,14 +140,45 @@ def test_nul_is_dropped_because_it_cannot_be_stored() -> None:
     assert done(message(text="a\x00b")) == TextSent(text="ab")
 
 
-@pytest.mark.parametrize("kind", MEDIA)
+@pytest.mark.parametrize("kind", sorted(set(MEDIA) - FILES))
 def test_media_is_named_by_telegrams_field(kind: str) -> None:
     assert done(message(**{kind: {"file_id": "x"}}, caption="look")) == MediaSent(kind=kind)
 
 
+@pytest.mark.parametrize("kind", sorted(FILES - {"photo"}))
+def test_a_file_says_what_is_needed_to_fetch_it(kind: str) -> None:
+    content = {"file_id": "x", "file_size": 7, "mime_type": "a/b", "file_name": "c"}
+    sent = FileSent(file_id=FileId("x"), kind=kind, size_bytes=7, mime_type="a/b", caption="look")
+    assert done(message(**{kind: content}, caption="lo\x00ok")) == sent
+    bare = FileSent(file_id=FileId("x"), kind=kind, size_bytes=None, mime_type=None, caption="")
+    assert done(message(**{kind: {"file_id": "x"}})) == bare
+
+
+def test_of_a_photo_the_largest_size_is_meant() -> None:
+    sizes = [
+        {"file_id": "s", "width": 90, "height": 60, "file_size": 1},
+        {"file_id": "l", "width": 900, "height": 600, "file_size": 100},
+        {"file_id": "m", "width": 320, "height": 213, "file_size": 10},
+    ]
+    assert done(message(photo=sizes)) == FileSent(
+        file_id=FileId("l"), kind="photo", size_bytes=100, mime_type="image/jpeg", caption=""
+    )
+
+
+@pytest.mark.parametrize("kind", sorted(FILES))
+@pytest.mark.parametrize("odd", [None, [], {}, 5, [{"width": 1}]])
+def test_a_file_that_is_not_as_documented_is_still_media(kind: str, odd: object) -> None:
+    assert done(message(**{kind: odd})) == MediaSent(kind=kind)
+
+
+def test_a_caption_is_not_in_the_repr() -> None:
+    assert "CANARY" not in repr(done(message(document={"file_id": "x"}, caption="CANARY")))
+
+
 def test_an_animation_is_not_taken_for_the_document_that_comes_with_it() -> None:
-    event = done(message(document={"file_id": "x"}, animation={"file_id": "x"}))
-    assert event == MediaSent(kind="animation")
+    event = done(message(document={"file_id": "x"}, animation={"file_id": "y"}))
+    assert isinstance(event, FileSent)
+    assert (event.kind, event.file_id) == ("animation", "y")
 
 
 def test_a_tap_names_its_message_and_its_data() -> None:

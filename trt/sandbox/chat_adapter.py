@@ -231,7 +231,7 @@ def page_change(change: fake.ChatChange) -> Change | None:
             return ActionShown(user_id=chat_id, action=action)
         case fake.WalletChanged(user_id=user_id, stars=stars):
             return StarsChanged(user_id=user_id, stars=stars)
-        case fake.CheckoutChanged(checkout=checkout):
+        case fake.CheckoutEnded(checkout=checkout):
             return _checkout_ended(checkout)
         case fake.TapMade():
             return None

@@ -184,8 +184,8 @@ class ChatActionShown:
 
 
 @frozen(kw_only=True)
-class CheckoutChanged:
-    """A payment began or came to its end."""
+class CheckoutEnded:
+    """A payment came to its end, a good or a bad one."""
 
     checkout: Checkout
 
@@ -205,6 +205,6 @@ ChatChange = (
     | TapMade
     | TapAnswered
     | ChatActionShown
-    | CheckoutChanged
+    | CheckoutEnded
     | WalletChanged
 )

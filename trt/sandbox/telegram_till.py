@@ -4,7 +4,7 @@ from typing import Any
 
 import trio
 
-from trt.sandbox.telegram_chat import CheckoutChanged, FakeChat, FakeMessage, WalletChanged
+from trt.sandbox.telegram_chat import CheckoutEnded, FakeChat, FakeMessage, WalletChanged
 from trt.sandbox.telegram_refusal import Refused
 from trt.sandbox.telegram_stars import STARS, Checkout, CheckoutState, FakeInvoice, StarRow
 from trt.sandbox.telegram_wire import JSON, user_wire
@@ -40,7 +40,6 @@ class Till:
             is_update_lost=is_update_lost,
         )
         self._stars.checkouts[query_id] = checkout
-        self._world.changes.publish(CheckoutChanged(checkout=checkout))
         return checkout
 
     def answer(self, query_id: str, *, refusal: str | None) -> None:
@@ -99,7 +98,7 @@ class Till:
 
     def _end(self, checkout: Checkout, state: CheckoutState) -> None:
         checkout.state = state
-        self._world.changes.publish(CheckoutChanged(checkout=checkout))
+        self._world.changes.publish(CheckoutEnded(checkout=checkout))
 
     # Money that goes back
 

@@ -325,12 +325,19 @@ class TelegramClient:
                 async with self._http.stream("GET", address, follow_redirects=False) as response:
                     if response.status_code != HTTPStatus.OK:
                         return Lost(f"download: {response.status_code}")
-                    data = bytearray()
-                    async for chunk in response.aiter_bytes():
-                        data += chunk
-                        if len(data) > bytes_max:
-                            return file_too_big(bytes_max)
-                    return bytes(data)
+                    return await _read_up_to(bytes_max, response)
             except (httpx.RequestError, httpx.InvalidURL) as error:
                 return Lost(f"download: {type(error).__name__}")
         return Lost(f"download: not done within {UPLOAD_S_MAX:g} s")
+
+
+async def _read_up_to(bytes_max: int, response: httpx.Response) -> bytes | Rejected:
+    data = bytearray()
+    # Leaving the loop would leave httpx's generators behind half-read; a cancelled scope unwinds
+    # them and closes the connection.
+    with trio.CancelScope() as enough:
+        async for chunk in response.aiter_bytes():
+            data += chunk
+            if len(data) > bytes_max:
+                enough.cancel()
+    return file_too_big(bytes_max) if enough.cancel_called else bytes(data)
