@@ -183,7 +183,7 @@ async def test_an_invoice_is_paid_on_the_page(world: World, autojump_clock: Mock
         assert await anext(changes) == StarsChanged(user_id=user_id, stars=stars)
         told = await anext(changes)
         assert isinstance(told, MessageShown)
-        assert (told.message.kind, told.message.html) == ("service", "Вы заплатили ⭐ 50")
+        assert (told.message.kind, told.message.html) == ("notice", "Вы заплатили ⭐ 50")
         end = CheckoutEnded(user_id=user_id, text="Оплачено: ⭐ 50", is_alert=False)
         assert await anext(changes) == end
     assert world.chat.people()[0].stars == stars

@@ -41,7 +41,7 @@ PREPARED = (("Анна", "ru"), ("Борис", "ru"), ("Kate", "en"))
 
 BOT = Bot(name="TRT", username="trt_sandbox_bot")
 
-_Kind = Literal["text", "photo", "video", "audio", "document", "invoice", "service"]
+_Kind = Literal["text", "photo", "video", "audio", "document", "invoice", "notice"]
 _KINDS: Mapping[str, _Kind] = {
     "photo": "photo",
     "video": "video",
@@ -51,8 +51,8 @@ _KINDS: Mapping[str, _Kind] = {
     "document": "document",
     "sticker": "document",
     "invoice": "invoice",
-    "successful_payment": "service",
-    "refunded_payment": "service",
+    "successful_payment": "notice",
+    "refunded_payment": "notice",
 }
 _TOLD = {"successful_payment": "Вы заплатили", "refunded_payment": "Вам вернули"}
 _SERVICES = {Service.TELEGRAM: "Telegram", Service.KIE: "KIE"}

@@ -55,7 +55,7 @@ class PageMessage:
 
     id: int
     is_from_bot: bool
-    kind: Literal["text", "photo", "video", "audio", "document", "invoice", "service"]
+    kind: Literal["text", "photo", "video", "audio", "document", "invoice", "notice"]
     html: str
     """Text or caption in Telegram's HTML subset (Bot API, "HTML style")."""
 
