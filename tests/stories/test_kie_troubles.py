@@ -44,7 +44,7 @@ def test_an_order_that_kie_refuses_is_refunded_at_once(seed: int) -> None:
         await kit.orders_picture(anna)
         await w.settled()
         job = await kit.only_job(w, anna)
-        assert (job.state, job.reason) == ("failed", "KIE_REFUSED")
+        assert (job.state, job.reason) == ("failed", "KIE_POLICY")
         await kit.assert_refunded(w, anna)
 
     kit.tell(story, seed)

@@ -1,28 +1,57 @@
 """When to look after a job again: pure functions of its age."""
 
-_SCHEDULE: tuple[tuple[float, float], ...] = ((30.0, 3.0), (120.0, 7.0), (600.0, 15.0))
-"""(age up to, interval): KIE's own advice is 2-3 s for 30 s, 5-10 s until 2 min, then 15-30 s."""
+from collections.abc import Mapping
+
+from trt.domain.model_card import OutputKind
+
+Schedule = tuple[tuple[float, float], ...]
+"""(age in seconds up to, interval in seconds)."""
+
+_SCHEDULES: Mapping[OutputKind, Schedule] = {
+    # Pictures take 12 to 112 s, half of them less than a minute.
+    OutputKind.IMAGE: ((30.0, 2.5), (120.0, 5.0), (600.0, 15.0)),
+    # Clips take one to five minutes, some thirteen.
+    OutputKind.VIDEO: ((30.0, 3.0), (120.0, 7.0), (600.0, 15.0)),
+    # Speech is there in seconds, music after one to three minutes.
+    OutputKind.AUDIO: ((30.0, 2.5), (180.0, 6.0), (600.0, 15.0)),
+}
+"""KIE's own advice is 2-3 s for 30 s, 5-10 s until 2 min, then 15-30 s."""
 _INTERVAL_S_MAX = 25.0
+_TROUBLES_DOUBLED = 3
+_TROUBLE_S_MAX = 60.0
 _JITTER = 0.2
 
 RECORD_GRACE_S = 90.0
 """Right after createTask recordInfo may not know the task yet (422, 404)."""
 
 
-def poll_delay_s(age_s: float, chance: float) -> float:
+def poll_delay_s(
+    age_s: float, chance: float, kind: OutputKind = OutputKind.VIDEO, troubles: int = 0
+) -> float:
     """Return the seconds until the next look at a task.
 
     Args:
         age_s: Seconds since the task was submitted.
         chance: A random number from 0 to 1 that spreads the polls of many jobs.
+        kind: What the job makes.
+        troubles: How many of the last looks in a row got no usable answer; each doubles the pause,
+            up to eight times and a minute.
     """
-    interval_s = next((every for up_to, every in _SCHEDULE if age_s < up_to), _INTERVAL_S_MAX)
+    interval_s = next(
+        (every for up_to, every in _SCHEDULES[kind] if age_s < up_to), _INTERVAL_S_MAX
+    )
+    if troubles > 0:
+        interval_s = min(_TROUBLE_S_MAX, interval_s * 2.0 ** min(troubles, _TROUBLES_DOUBLED))
     return interval_s * (1 - _JITTER / 2 + _JITTER * chance)
 
 
-def submit_delay_s(attempt: int, chance: float) -> float:
+def submit_delay_s(attempt: int, chance: float, retry_after_s: float | None = None) -> float:
     """Return the seconds until createTask may be called again after `attempt` calls in vain.
 
-    KIE allows 20 creates in 10 s for the whole account and does not queue the rest.
+    Args:
+        attempt: How often it was called.
+        chance: A random number from 0 to 1.
+        retry_after_s: What KIE or the circuit breaker asked for; never less than that.
     """
-    return float(min(20.0, 2.0 * 2 ** min(attempt - 1, 4))) * (0.75 + chance / 2)
+    backoff_s = float(min(20.0, 2.0 * 2 ** min(attempt - 1, 4))) * (0.75 + chance / 2)
+    return max(backoff_s, retry_after_s or 0.0)

@@ -1,15 +1,15 @@
-"""What KIE's answers mean for us: pure, from a status and a body to an outcome."""
+"""What KIE's answers about tasks mean for us: pure, from a status and a body to an outcome."""
 
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
-from typing import Any
+from typing import Any, assert_never
 
 from trt.domain.ids import TaskId
 from trt.domain.job import Phase
 from trt.domain.reasons import Reason
-from trt.kie.errors import KIEUnavailable
+from trt.kie.errors import KIEUnavailable, Trouble
 from trt.kie.outcomes import (
     Busy,
     Created,
@@ -23,25 +23,34 @@ from trt.kie.outcomes import (
     Working,
 )
 from trt.kie.result_urls import find_result_urls
+from trt.kie.verdicts import TIMEOUT_CODES, failure_reason, verdict
 from trt.kie.wire import Envelope, operator_text, private_texts, read_envelope, unwrapped
 
 OK = 200
+CREDITS_MAX = 1_000_000_000
+"""Five million dollars: more is no amount of credits but a broken number."""
 
-_ACCOUNT_CODES = frozenset({401, 402, 403, 433})
-"""Key, credits, permissions, the key's own spending limit."""
-_LATER_CODES = frozenset({429, 455})
-"""Rate limit (rejected, not queued) and maintenance."""
-_TIMEOUT_CODES = frozenset({408, 504, 524})
-"""Somebody gave up waiting; what happened behind them nobody knows."""
-
-_OUT_OF_CREDITS = re.compile(
-    r"insufficient.{0,20}credit|credits?.{0,20}insufficient", re.IGNORECASE
-)
-_OUTAGE = re.compile(
-    r"server (exception|error|busy)|internal (server )?error|try again later|"
-    r"(service|temporarily) unavailable|overloaded|bad gateway",
-    re.IGNORECASE,
-)
+_PHASES = {
+    "waiting": Phase.QUEUED,
+    "wait": Phase.QUEUED,
+    "queuing": Phase.QUEUED,
+    "queueing": Phase.QUEUED,
+    "pending": Phase.QUEUED,
+    "generating": Phase.GENERATING,
+    "text_success": Phase.GENERATING,
+    "first_success": Phase.GENERATING,
+}
+"""States of a running task: of jobs, of the older Runway, and (`status`) of the older Suno."""
+_FAILED_STATES = {
+    "fail",
+    "create_task_failed",
+    "generate_audio_failed",
+    "callback_exception",
+    "sensitive_word_error",
+}
+_SUCCEEDED, _FAILED, _UNNAMED = "success", "fail", "waiting"
+_FLAGS = {"0": _UNNAMED, "1": _SUCCEEDED, "2": _FAILED, "3": _FAILED}
+_STATE_WORD = re.compile(r"[a-z0-9_-]{1,40}")
 
 
 def read_created(
@@ -75,79 +84,102 @@ def read_created(
 def _created_by_status(status: int, retry_after_s: float | None) -> CreateOutcome:
     detail = f"HTTP {status} without KIE's JSON"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Busy(retry_after_s=retry_after_s, detail=detail)
-    if status in _TIMEOUT_CODES or not 300 <= status < 500:  # noqa: PLR2004 - HTTP
+        return Busy(trouble=Trouble.RATE, retry_after_s=retry_after_s, detail=detail)
+    if status in TIMEOUT_CODES or not 300 <= status < 500:  # noqa: PLR2004 - HTTP
         return OutcomeUnknown(why=detail)
     # A redirect, a block or a wrong address stopped the request before KIE: the operator's matter.
-    is_ours = status in _ACCOUNT_CODES or status < HTTPStatus.BAD_REQUEST
+    is_ours = status in {401, 402, 403} or status < HTTPStatus.BAD_REQUEST
     reason = Reason.KIE_ACCOUNT if is_ours else Reason.KIE_REFUSED
     return Refused(reason=reason, code=status, detail=detail)
 
 
 def _not_created(envelope: Envelope, retry_after_s: float | None, detail: str) -> CreateOutcome:
-    code, msg = envelope.code, envelope.msg
-    if code in _ACCOUNT_CODES or _OUT_OF_CREDITS.search(msg):
-        return Refused(reason=Reason.KIE_ACCOUNT, code=code, detail=detail)
-    if code in _LATER_CODES:
-        return Busy(retry_after_s=retry_after_s, detail=detail)
-    if code in _TIMEOUT_CODES:
-        return OutcomeUnknown(why=f"{code} {detail}")
-    # 500 is also what KIE says for a missing field, so only its words tell an outage from a
-    # refusal; 502 and 503 mean one thing only. 501 ("generation failed") and 505 ("feature
-    # disabled") are refusals.
-    is_outage = code in (500, 502, 503) and (code != 500 or not msg or _OUTAGE.search(msg))  # noqa: PLR2004 - KIE's codes
-    if is_outage:
-        return Busy(retry_after_s=retry_after_s, detail=detail)
-    return Refused(reason=Reason.KIE_REFUSED, code=code, detail=detail)
+    why = verdict(envelope.code, envelope.msg)
+    match why:
+        case Reason():
+            return Refused(reason=why, code=envelope.code, detail=detail)
+        case Trouble.TIMEOUT:
+            return OutcomeUnknown(why=f"{envelope.code} {detail}")
+        case Trouble():
+            return Busy(trouble=why, retry_after_s=retry_after_s, detail=detail)
+        case _:
+            assert_never(why)
 
 
-def read_record(status: int, body: bytes, private: Iterable[str]) -> TaskRecord:
+def read_record(
+    status: int, body: bytes, private: Iterable[str], retry_after_s: float | None = None
+) -> TaskRecord:
     """Return what recordInfo says of a task.
 
     Raises:
         KIEUnavailable: It says nothing about the task; ask again later.
     """
     envelope = read_envelope(body)
+    if envelope is not None:
+        data = unwrapped(envelope.data)
+        if isinstance(data, Mapping) and {"state", "status", "successFlag"} & data.keys():
+            return _read_task(data, private)
+        is_unknown = envelope.code in (404, 422) or (envelope.code == status == OK and data is None)
+        if is_unknown:
+            return NotFound()
+    raise unavailable("recordInfo", status, envelope, private, retry_after_s)
+
+
+def unavailable(
+    what: str,
+    status: int,
+    envelope: Envelope | None,
+    private: Iterable[str],
+    retry_after_s: float | None = None,
+) -> KIEUnavailable:
+    """Return the error for an answer that does not say what was asked."""
     if envelope is None:
-        raise KIEUnavailable(f"recordInfo: HTTP {status} without KIE's JSON")
-    data = unwrapped(envelope.data)
-    if isinstance(data, Mapping) and ("state" in data or "successFlag" in data):
-        return _read_task(data, private)
-    if envelope.code in (404, 422) or (envelope.code == OK and status == OK and data is None):
-        return NotFound()
-    detail = operator_text(envelope.msg, iter(private))
-    raise KIEUnavailable(f"recordInfo: HTTP {status}, code {envelope.code} {detail}")
+        code, said = status, "without KIE's JSON"
+    else:
+        # A bare 200 around nothing hides what its HTTP status may tell.
+        code = envelope.code if envelope.code != OK else status
+        said = f"code {envelope.code} {operator_text(envelope.msg, iter(private))}"
+    why = verdict(code, "" if envelope is None else envelope.msg) if code != OK else None
+    match why:
+        case Trouble():
+            trouble = why
+        case Reason.KIE_ACCOUNT | Reason.KIE_NO_CREDITS:
+            trouble = Trouble.ACCOUNT
+        case _:
+            trouble = Trouble.UNREADABLE
+    text = f"{what}: HTTP {status}, {said}".rstrip()
+    return KIEUnavailable(text, trouble=trouble, retry_after_s=retry_after_s)
 
 
 def _read_task(data: Mapping[str, Any], private: Iterable[str]) -> TaskRecord:
-    match _state(data):
-        case "success":
-            consumed = data.get("creditsConsumed", data.get("consumeCredits"))
-            return Succeeded(urls=find_result_urls(data), credits_consumed=_decimal(consumed))
-        case "fail":
-            hidden = [*private, *private_texts(data.get("param"))]
-            detail = _text(data, "failMsg", "errorMessage")
-            return Failed(
-                code=_text(data, "failCode", "errorCode"),
-                detail=operator_text(detail, iter(hidden)),
-            )
-        case "generating":
-            return Working(phase=Phase.GENERATING)
-        case _:
-            return Working(phase=Phase.QUEUED)
+    state = _state(data)
+    if state == _SUCCEEDED:
+        return Succeeded(urls=find_result_urls(data), credits_consumed=_consumed(data))
+    if state in _FAILED_STATES:
+        hidden = [*private, *private_texts(data.get("param"))]
+        code, words = _text(data, "failCode", "errorCode"), _text(data, "failMsg", "errorMessage")
+        return Failed(
+            code=code,
+            detail=operator_text(words, iter(hidden)),
+            reason=failure_reason(code, f"{words} {state}"),
+            credits_consumed=_consumed(data),
+        )
+    phase = _PHASES.get(state)
+    if phase is not None:
+        return Working(phase=phase)
+    return Working(
+        phase=Phase.QUEUED, unknown_state=state if _STATE_WORD.fullmatch(state) else "unreadable"
+    )
 
 
 def _state(data: Mapping[str, Any]) -> str:
-    state = data.get("state")
-    if isinstance(state, str) and state:
-        return state.lower()
-    match data.get("successFlag"):
-        case 1:
-            return "success"
-        case 2 | 3:
-            return "fail"
-        case _:
-            return "waiting"
+    """Return the state in lower case; where the word is unknown, the newer flag may know."""
+    named = data.get("state", data.get("status"))
+    state = named.strip().lower() if isinstance(named, str) else ""
+    if state == _SUCCEEDED or state in _FAILED_STATES or state in _PHASES:
+        return state
+    by_flag = _FLAGS.get(_text(data, "successFlag"), _UNNAMED)
+    return by_flag if by_flag != _UNNAMED or not state else state
 
 
 def read_credits(status: int, body: bytes, private: Iterable[str]) -> Decimal:
@@ -161,10 +193,16 @@ def read_credits(status: int, body: bytes, private: Iterable[str]) -> Decimal:
         amount = _decimal(envelope.data)
         if amount is not None:
             return amount
-    what = "without KIE's JSON"
-    if envelope is not None:
-        what = f"code {envelope.code} {operator_text(envelope.msg, iter(private))}"
-    raise KIEUnavailable(f"credit: HTTP {status}, {what}")
+    raise unavailable("credit", status, envelope, private)
+
+
+def _consumed(data: Mapping[str, Any]) -> Decimal | None:
+    """Return the credits; the older name is the one of callbacks."""
+    for key in ("creditsConsumed", "consumeCredits"):
+        amount = _decimal(data.get(key))
+        if amount is not None:
+            return amount
+    return None
 
 
 def _text(data: Any, *keys: str) -> str:
@@ -182,6 +220,6 @@ def _decimal(value: Any) -> Decimal | None:
         return None
     try:
         number = Decimal(str(value))
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):  # ValueError: thousands of digits
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and abs(number) < CREDITS_MAX else None

@@ -10,12 +10,12 @@ _HTTPS_PORT = 443
 
 
 class ResultHosts:
-    """The hosts that results come from: listed ones, their subdomains, and the API's own."""
+    """The hosts that results come from: listed ones, their subdomains, and the APIs' own."""
 
-    def __init__(self, hosts: Collection[str], base_url: str) -> None:
+    def __init__(self, hosts: Collection[str], *base_urls: str) -> None:
         self._hosts = tuple(sorted(host.lower().strip(".") for host in hosts if host))
-        base = urlsplit(base_url)
-        self._base = (base.scheme, base.hostname)
+        bases = [urlsplit(url) for url in base_urls]
+        self._bases = {(base.scheme, base.hostname) for base in bases}
 
     def problem(self, url: str) -> str | None:
         """Return why `url` must not be fetched, or None."""
@@ -27,7 +27,7 @@ class ResultHosts:
         host = parts.hostname or ""
         if parts.username is not None or parts.password is not None:
             return "credentials in the address"
-        if (parts.scheme, host) == self._base:
+        if (parts.scheme, host) in self._bases:
             return None
         if not any(host == known or host.endswith(f".{known}") for known in self._hosts):
             return "host is not on the list"

@@ -5,7 +5,7 @@ from typing import Any
 
 from trt.kie.wire import DEPTH_MAX, unwrapped
 
-_PLACES = ("resultJson", "response", "resultInfo", "info")
+_PLACES = ("resultJson", "response", "resultInfo", "info", "videoInfo")
 _KEYS = (
     "resultUrls",
     "result_urls",
@@ -17,7 +17,7 @@ _KEYS = (
     "videoUrl",
     "url",
 )
-_NESTED = ("resultObject", "data", "results", "output")
+_NESTED = ("resultObject", "data", "sunoData", "results", "output")
 _LAST_RESORT = ("resultWaterMarkUrls",)
 
 

@@ -1,6 +1,12 @@
 """What the pretended KIE is told to do: its options, and scripts for single tasks."""
 
+from typing import Literal
+
 from attrs import frozen
+
+Shape = Literal["urls", "object", "suno", "watermark", "lyrics", "none"]
+"""Of a result: as most models write it, masks in a `resultObject`, tracks of Suno, only with a
+water mark, a text in a `resultObject`, or a success that holds nothing."""
 
 
 @frozen(kw_only=True)
@@ -33,6 +39,7 @@ class Succeed:
     after_s: float | None = None
     files: int = 1
     callbacks: Callbacks | None = None
+    shape: Shape = "urls"
 
 
 @frozen(kw_only=True)
@@ -43,6 +50,11 @@ class Fail:
     msg: str = "Internal server error"
     after_s: float | None = None
     callbacks: Callbacks | None = None
+
+
+UPSTREAM_TIMEOUT = Fail(code="408", msg="Upstream timeout, no result", after_s=600.0)
+"""KIE waited ten minutes for the model behind it."""
+POLICY = Fail(code="400", msg="The prompt was flagged as violating the content policy")
 
 
 @frozen(kw_only=True)
@@ -75,7 +87,15 @@ class KIEOptions:
     """The fraction of tasks whose callback never comes."""
     callback_duplicates: float = 0.0
     """The fraction of tasks whose callback comes twice."""
+    callback_early: float = 0.0
+    """The fraction of tasks that end at once, with a callback before createTask's answer."""
+    callback_reorder: float = 0.0
+    """The fraction of tasks whose callback is overtaken by later ones."""
+    callback_reorder_s: float = 60.0
     callback_before_response: bool = False
+    answer_loss: float = 0.0
+    """The fraction of createTask calls whose answer never comes though the task was made."""
+    answer_lost_after_s: float = 60.0
     callback_timeout_s: float = 15.0
     callback_retries_s: tuple[float, ...] = (5.0, 30.0, 60.0)
     """Pauses before the retries: at most three are documented, the pauses are not."""
@@ -88,6 +108,8 @@ class KIEOptions:
     """How a lack of credits is told: 402 "Insufficient Credits" or 500 "Credits insufficient"."""
     visible_after_s: float = 0.0
     """How long recordInfo does not know a new task."""
+    uploads_kept_s: float = 24 * 60 * 60.0
+    paused_models: frozenset[str] = frozenset()
     results_kept_s: float = 14 * 24 * 60 * 60.0
     is_rate_limited: bool = True
 

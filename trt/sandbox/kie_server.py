@@ -1,7 +1,7 @@
 """A pretended KIE: tasks over ASGI, callbacks, and real files as results."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
 from typing import assert_never
 from urllib.parse import parse_qs
@@ -9,13 +9,14 @@ from urllib.parse import parse_qs
 import httpx
 import msgspec
 import trio
-from attrs import define, frozen
+from attrs import define
 
-from trt.sandbox import clip, drawing
 from trt.sandbox.faults import Call, CallHook, Faults, gateway_page
-from trt.sandbox.http import ASGIApp, Reply, Request, asgi
+from trt.sandbox.http import ASGIApp, ConnectionCut, Reply, Request, asgi
 from trt.sandbox.kie_callbacks import CallbackSender
 from trt.sandbox.kie_envelope import Declined, envelope
+from trt.sandbox.kie_files import FileStore
+from trt.sandbox.kie_limits import Window, creates, polls, too_often
 from trt.sandbox.kie_models import FakeModel, checked_model
 from trt.sandbox.kie_script import (
     OFF,
@@ -31,40 +32,25 @@ from trt.sandbox.kie_task import Ending, FakeTask, record
 from trt.sandbox.wire_log import Direction, Service, WireLog
 from trt.sources import Sources
 
-CREATES_MAX, CREATES_WITHIN_S = 20, 10.0
-POLLS_MAX, POLLS_WITHIN_S = 10, 1.0
 CALLS_MAX = 10_000
-TOO_OFTEN = "Your call frequency is too high. Please try again later."
 _GENERATING_AFTER_S = 1.0
-_RESULTS = "/results/"
 _ENDPOINTS = {
     "/api/v1/jobs/createTask": ("POST", "createTask"),
     "/api/v1/jobs/recordInfo": ("GET", "recordInfo"),
     "/api/v1/chat/credit": ("GET", "credit"),
+    "/api/v1/common/download-url": ("POST", "download-url"),
+    "/api/file-stream-upload": ("POST", "stream-upload"),
+    "/api/file-base64-upload": ("POST", "base64-upload"),
+    "/api/file-url-upload": ("POST", "url-upload"),
 }
+_FILES = "results"
+"""The name of every call for a file, which needs no key."""
 
 
 @define
 class _Scripted:
     script: Script
     model: str | None
-
-
-@frozen
-class _Window:
-    """Counts calls of the last seconds."""
-
-    calls_max: int
-    within_s: float
-    _at: deque[float]
-
-    def count(self) -> None:
-        now = trio.current_time()
-        while self._at and self._at[0] <= now - self.within_s:
-            self._at.popleft()
-        if len(self._at) >= self.calls_max:
-            raise Declined(429, TOO_OFTEN)
-        self._at.append(now)
 
 
 class FakeKIE:
@@ -91,13 +77,23 @@ class FakeKIE:
     ) -> None:
         self.options = options or KIEOptions()
         self.app: ASGIApp = asgi(self._handle)
-        """`/api/v1/jobs/createTask`, `…/recordInfo`, `/api/v1/chat/credit`, `/results/<name>`."""
+        """The API, the file service (`/api/file-…-upload`), and the files themselves."""
         self.tasks: list[FakeTask] = []
         """Every task made, oldest first."""
         self.credits = self.options.credits
         """What the account has left, reservations taken off."""
         self.faults = Faults()
-        """Methods: createTask, recordInfo, credit, results."""
+        """Methods: createTask, recordInfo, credit, download-url, stream-upload, results, …"""
+        self.paused_models = set(self.options.paused_models)
+        """Models whose createTask is refused as paused; may change at any time."""
+        self.files = FileStore(
+            sources=sources,
+            http=http,
+            base_url=base_url.rstrip("/"),
+            uploads_kept_s=self.options.uploads_kept_s,
+            results_kept_s=self.options.results_kept_s,
+        )
+        """Uploads and results."""
         self.calls: deque[Call] = deque(maxlen=CALLS_MAX)
         self.before_call: CallHook | None = None
         """Awaited before a call is executed."""
@@ -105,15 +101,13 @@ class FakeKIE:
         """Awaited after a call was executed, before its answer goes out."""
         self._sources = sources
         self._key = key
-        self._base_url = base_url.rstrip("/")
         self._wire = wire
         self._sender = CallbackSender(sources=sources, http=http, options=self.options, wire=wire)
         self._scripts: list[_Scripted] = []
         self._nursery: trio.Nursery | None = None
-        self._creates = _Window(CREATES_MAX, CREATES_WITHIN_S, deque())
-        self._polls: dict[str, _Window] = {}
+        self._creates = creates()
+        self._polls: dict[str, Window] = {}
         self._by_id: dict[str, FakeTask] = {}
-        self._files: dict[str, FakeTask] = {}
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Let tasks go on and callbacks go out, until cancelled."""
@@ -155,9 +149,7 @@ class FakeKIE:
         match task.ending:
             case Succeed(files=files):
                 task.state = "success"
-                names = [f"{task.task_id}_{n + 1}.{_suffix(task)}" for n in range(files)]
-                self._files |= dict.fromkeys(names, task)
-                task.file_urls = tuple(f"{self._base_url}{_RESULTS}{name}" for name in names)
+                task.file_urls = self.files.add_results(task, files, _suffix(task))
             case Fail():
                 task.state = "fail"
                 self.credits += task.credits
@@ -171,7 +163,7 @@ class FakeKIE:
 
     async def _handle(self, request: Request) -> Reply:
         began_at, began = self._sources.now(), trio.current_time()
-        method, name = _ENDPOINTS.get(request.path, ("GET", "results"))
+        method, name = _ENDPOINTS.get(request.path, ("GET", _FILES))
         status: int | None = None
         summary = ""
         try:
@@ -194,17 +186,16 @@ class FakeKIE:
         return reply
 
     async def _answer(self, name: str, method: str, request: Request) -> Reply:
-        if request.method != method or (name == "results" and _RESULTS not in request.path):
+        if request.method != method:
             return gateway_page(404)
-        is_open = name == "results"
-        if not is_open and request.headers.get("authorization") != f"Bearer {self._key}":
+        if name != _FILES and request.headers.get("authorization") != f"Bearer {self._key}":
             raise Declined(401, "Unauthorized – Authentication failed")
         call = Call(name=name)
         self.calls.append(call)
         if self.before_call is not None:
             await self.before_call(call)
         return await self.faults.carry_out(
-            call, partial(self._executed, call, request), too_many=_too_many
+            call, partial(self._executed, call, request), too_many=lambda _: too_often()
         )
 
     async def _executed(self, call: Call, request: Request) -> Reply:
@@ -222,8 +213,12 @@ class FakeKIE:
                 return self._record(request)
             case "credit":
                 return envelope(200, "success", self.credits)
+            case "download-url":
+                return self.files.link(request.body)
+            case "stream-upload" | "base64-upload" | "url-upload":
+                return await self.files.upload(name.removesuffix("-upload"), request)
             case _:
-                return await self._result(request.path.partition(_RESULTS)[2])
+                return await self.files.serve(request.path)
 
     async def _create(self, request: Request) -> Reply:
         if self.options.is_rate_limited:
@@ -233,6 +228,10 @@ class FakeKIE:
         except msgspec.DecodeError:
             raise Declined(500, "Server exception, please try again later") from None
         model = checked_model(body.get("model"), body.get("input"))
+        if model.model_id in self.paused_models:
+            raise Declined(500, "This interface is temporarily paused.")
+        if any(self.files.is_missing(text) for text in _texts(body["input"])):
+            raise Declined(500, "Server exception, please try again later")
         script = self._take_script(model.model_id)
         if isinstance(script, Refuse):
             raise Declined(script.code, script.msg)
@@ -242,6 +241,9 @@ class FakeKIE:
             await self._sender.send(task, remaining=self.credits)
         elif self._nursery is not None:
             self._nursery.start_soon(self._live, task)
+        if self._happens(self.options.answer_loss):
+            await trio.sleep(self.options.answer_lost_after_s)
+            raise ConnectionCut
         return envelope(200, "success", {"taskId": task.task_id, "recordId": task.task_id})
 
     def _new_task(self, model: FakeModel, body: dict[str, object], ending: Ending) -> FakeTask:
@@ -280,31 +282,9 @@ class FakeKIE:
         if task is None or now - task.created < self.options.visible_after_s:
             raise Declined(422, "recordInfo is null")
         if self.options.is_rate_limited:
-            window = _Window(POLLS_MAX, POLLS_WITHIN_S, deque())
-            self._polls.setdefault(task_id, window).count()
+            self._polls.setdefault(task_id, polls()).count()
         task.polls += 1
         return envelope(200, "success", record(task, shape=self.options.shape))
-
-    async def _result(self, name: str) -> Reply:
-        task = self._files.get(name)
-        if task is None or task.completed_at is None:
-            return gateway_page(404)
-        age = self._sources.now() - task.completed_at
-        if age.total_seconds() > self.options.results_kept_s:
-            return gateway_page(404)
-        prompt, ratio = str(task.given["prompt"]), str(task.given.get("aspect_ratio", "1:1"))
-        number = name.rpartition("_")[2].partition(".")[0]
-        variant = f"{prompt}\n{number}"
-        match suffix := _suffix(task):
-            case "mp4":
-                duration_s = int(task.given["duration"])
-                data = await clip.encode(variant, ratio, duration_s=duration_s)
-                return Reply(status=200, body=data, content_type="video/mp4")
-            case _:
-                resolution = str(task.given.get("resolution", "1K"))
-                data = drawing.picture(variant, ratio, resolution=resolution, suffix=suffix)
-                kind = "jpeg" if suffix == "jpg" else suffix
-                return Reply(status=200, body=data, content_type=f"image/{kind}")
 
     # Chance and scripts
 
@@ -322,19 +302,27 @@ class FakeKIE:
 
     def _callbacks(self) -> Callbacks:
         options = self.options
-        chance: Callable[[], float] = self._sources.random().random
-        drawn = chance()
+        drawn = self._sources.random().random()
         is_twice = drawn < options.callback_loss + options.callback_duplicates
         copies = 0 if drawn < options.callback_loss else 2 if is_twice else 1
-        return Callbacks(
-            copies=copies,
-            delay_s=options.callback_delay_s,
-            is_before_answer=options.callback_before_response,
+        delay_s = options.callback_delay_s
+        if self._happens(options.callback_reorder):
+            delay_s += self._sources.random().uniform(0, options.callback_reorder_s)
+        is_early = options.callback_before_response or self._happens(options.callback_early)
+        return Callbacks(copies=copies, delay_s=delay_s, is_before_answer=is_early)
+
+    def _happens(self, rate: float) -> bool:
+        """Draw, but only if it can happen at all: a seed's story stays the same without it."""
+        return rate > 0 and self._sources.random().random() < rate
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the strings of an input, which is a flat object with lists at most."""
+    assert isinstance(value, dict), "checked before"
+    for item in value.values():
+        yield from (
+            one for one in (item if isinstance(item, list) else [item]) if isinstance(one, str)
         )
-
-
-def _too_many(_: int) -> Declined:
-    return Declined(429, TOO_OFTEN)
 
 
 def _suffix(task: FakeTask) -> str:

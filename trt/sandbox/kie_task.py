@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 from attrs import Factory, define, field
@@ -104,7 +104,24 @@ def callback(task: FakeTask, *, remaining: float) -> JSON:
 
 
 def _result(task: FakeTask) -> JSON | None:
-    return {"resultUrls": list(task.file_urls)} if task.state == "success" else None
+    if not isinstance(task.ending, Succeed) or task.state != "success":
+        return None
+    urls = list(task.file_urls)
+    match task.ending.shape:
+        case "urls":
+            return {"resultUrls": urls}
+        case "object":
+            return {"resultObject": {"mask_urls": urls}}
+        case "suno":
+            return {"data": [{"audio_url": url, "title": "Harbour", "duration": 9} for url in urls]}
+        case "watermark":
+            return {"resultWaterMarkUrls": urls}
+        case "lyrics":
+            return {"resultObject": {"lyricsData": [{"text": "la la la"}]}}
+        case "none":
+            return {"resultUrls": []}
+        case _:
+            assert_never(task.ending.shape)
 
 
 def _cost_s(task: FakeTask) -> int | None:

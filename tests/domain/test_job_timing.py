@@ -1,0 +1,65 @@
+"""Polls: as often as KIE advises, soon enough for the user, and slower when KIE is in trouble."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trt.domain.job_timing import poll_delay_s, submit_delay_s
+from trt.domain.model_card import OutputKind
+
+ADVICE = ((30.0, 2.0, 3.0), (120.0, 5.0, 10.0), (float("inf"), 15.0, 30.0))
+"""(age up to, from, to): KIE's documentation; jitter may take a tenth more or less."""
+OBSERVED = {
+    OutputKind.IMAGE: [12, 28, 45, 48, 55, 66, 112],
+    OutputKind.VIDEO: [56, 63, 113, 127, 130, 154, 165, 188, 313, 785],
+    OutputKind.AUDIO: [5, 20, 60, 120, 180],
+}
+"""Seconds that recorded tasks took, and guesses for sound."""
+
+
+def polls(kind: OutputKind, ends_s: float, chance: float = 0.5) -> tuple[int, float]:
+    """Return how many polls a task takes and how long after its end the last one comes."""
+    age_s, count = 0.0, 0
+    while age_s < ends_s:
+        age_s += poll_delay_s(age_s, chance, kind)
+        count += 1
+    return count, age_s - ends_s
+
+
+@given(age_s=st.floats(0, 3600), chance=st.floats(0, 1), kind=st.sampled_from(OutputKind))
+def test_every_kind_is_polled_as_kie_advises(age_s: float, chance: float, kind: OutputKind) -> None:
+    if kind is OutputKind.AUDIO and 120 <= age_s < 180:
+        return  # music is ready in just this minute: asked at 6 s, of which KIE allows far more
+    least_s, most_s = next((least, most) for up_to, least, most in ADVICE if age_s < up_to)
+    assert least_s * 0.9 <= poll_delay_s(age_s, chance, kind) <= most_s * 1.1
+
+
+@pytest.mark.parametrize(
+    ("kind", "polls_max", "late_s_max"),
+    [(OutputKind.IMAGE, 32, 5.5), (OutputKind.VIDEO, 70, 27.5), (OutputKind.AUDIO, 42, 6.6)],
+)
+def test_without_callbacks_a_result_is_still_found_soon(
+    kind: OutputKind, polls_max: int, late_s_max: float
+) -> None:
+    for ends_s in OBSERVED[kind]:
+        for chance in (0.0, 0.5, 1.0):
+            count, late_s = polls(kind, ends_s, chance)
+            assert count <= polls_max
+            assert late_s <= late_s_max
+
+
+def test_pictures_are_looked_at_more_often_than_clips() -> None:
+    assert polls(OutputKind.IMAGE, 60)[0] > polls(OutputKind.VIDEO, 60)[0]
+    assert poll_delay_s(0.0, 0.5) == poll_delay_s(0.0, 0.5, OutputKind.VIDEO)
+
+
+def test_troubles_slow_the_polls_down_within_bounds() -> None:
+    delays = [poll_delay_s(0.0, 0.5, OutputKind.IMAGE, troubles) for troubles in range(6)]
+    assert delays == [2.5, 5.0, 10.0, 20.0, 20.0, 20.0]
+    assert poll_delay_s(3600.0, 0.5, troubles=9) == 60.0
+
+
+def test_another_try_comes_no_sooner_than_it_was_asked_for() -> None:
+    assert [submit_delay_s(attempt, 0.5) for attempt in range(1, 7)] == [2, 4, 8, 16, 20, 20]
+    assert submit_delay_s(1, 0.5, retry_after_s=15.0) == 15.0
+    assert submit_delay_s(6, 0.5, retry_after_s=15.0) == 20.0
