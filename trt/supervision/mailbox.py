@@ -69,6 +69,8 @@ class Mailbox(Generic[M]):
         self.ref: Ref[M] = Ref(self)
         self.reader: Asker | None = None
         self.on_dropped: Callable[[Turn[M]], None] | None = None
+        self.on_rest: Callable[[], None] | None = None
+        """Called whenever the reader begins to wait."""
         self.expired = 0
         self.late_replies = 0
         self.idle_since: float | None = None
@@ -166,6 +168,8 @@ class Mailbox(Generic[M]):
         assert self._reading is None, f"{self.name}: one reader at a time"
         self._reading = current_task()
         self.idle_since = trio.current_time()
+        if self.on_rest is not None:
+            self.on_rest()
         # The caller awaits it: one frame less for every actor at rest.
         return wait_task_rescheduled(self._stop_reading)  # noqa: ASYNC105
 
@@ -250,9 +254,9 @@ class Mailbox(Generic[M]):
     def close(self) -> None:
         """Refuse new messages and wake the waiting senders; what is queued can still be taken."""
         self._capacity_open = 0
-        senders, self._senders = self._senders, {}
-        for sender in senders:
+        for sender in self._senders:
             reschedule(sender.task)
+        self._senders.clear()
 
     def statistics(self) -> MailboxStatistics:
         """Return the counters as they are now."""
