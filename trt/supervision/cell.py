@@ -27,6 +27,13 @@ CANCELLED_GRACE_S = 1.0
 class Cell:
     """Runs one child, one incarnation at a time, and keeps what must survive a restart."""
 
+    # Each incarnation has its own; before the first there are none.
+    stop: StopSignal
+    settled: Latch
+    """Set when the incarnation is ready or has ended."""
+    ended: Latch
+    _scope: trio.CancelScope
+
     def __init__(self, child: Child[Any]) -> None:
         self.child = child
         self.path = child.name
@@ -34,10 +41,8 @@ class Cell:
         self.state = State.STOPPED
         self.incarnation = 0
         self.error: Exception | None = None
-        self.stop = StopSignal()
-        self.settled = Latch()
-        """Set when the incarnation is ready or has ended."""
-        self.ended = Latch(is_set=True)
+        self.has_ended = True
+        """Whether nothing of the child is running."""
         self.due_at: float | None = None
         """When its parent will start it again (trio time)."""
         self._asker = Asker(self.path)
@@ -47,7 +52,6 @@ class Cell:
             else Intake(child.mailbox, self._asker, self._dead_letter_unread, drains=child.drains)
         )
         self._branch = as_branch(child.actor)
-        self._scope = trio.CancelScope(shield=True)
         self._ready_at: float | None = None
         self._failures = 0
         self._last_error: str | None = None
@@ -57,11 +61,6 @@ class Cell:
     def name(self) -> str:
         """The child's name."""
         return self.child.name
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing of the child is running."""
-        return self.ended.is_set()
 
     def place(self, parent_path: str, emit: Emit) -> None:
         """Say where in the tree this is, and who hears of it."""
@@ -76,6 +75,7 @@ class Cell:
         self.incarnation += 1
         self.error = None
         self.due_at = None
+        self.has_ended = False
         self._ready_at = None
         self.stop = StopSignal()
         self.settled = Latch()
@@ -132,6 +132,7 @@ class Cell:
                 self._return_unfinished(self.intake)
         if self.stop.is_final:
             self.retire()
+        self.has_ended = True
         self.ended.set()
         self.settled.set()
 
@@ -174,7 +175,7 @@ class Cell:
         if self.intake is not None:
             mailbox = self.intake.mailbox
             mailbox.close()
-            for turn in mailbox.take_all():
+            for turn in mailbox.take_all() if mailbox.depth else ():
                 self._dead_letter_unread(turn, reason)
                 if turn.slot is not None:
                     turn.slot.fail(ActorStopped(self.path, turn.message))

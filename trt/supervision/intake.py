@@ -7,7 +7,7 @@ import trio
 from trio.lowlevel import current_task
 
 from trt.supervision.asker import Asker
-from trt.supervision.mailbox import Mailbox
+from trt.supervision.mailbox import Mailbox, Overflow
 from trt.supervision.stop_signal import StopSignal
 from trt.supervision.turn import Turn
 
@@ -49,12 +49,14 @@ class Intake(Generic[M]):
 
     def open(self) -> None:
         """Let messages in, for the incarnation that begins."""
-        self._attach()
+        if self.mailbox.reader is not self._asker:
+            self._attach()  # another actor has read it meanwhile
         self.mailbox.open()
 
     def _attach(self) -> None:
         self.mailbox.reader = self._asker
-        self.mailbox.on_dropped = self._note_dropped
+        if self.mailbox.overflow is Overflow.DROP_OLDEST:
+            self.mailbox.on_dropped = self._note_dropped
 
     def _note_dropped(self, turn: Turn[M]) -> None:
         self._on_dead(turn, "dropped")

@@ -8,8 +8,8 @@ class Latch:
 
     __slots__ = ("_event", "_is_set")
 
-    def __init__(self, *, is_set: bool = False) -> None:
-        self._is_set = is_set
+    def __init__(self) -> None:
+        self._is_set = False
         self._event: trio.Event | None = None
 
     def set(self) -> None:

@@ -77,10 +77,10 @@ class Tree:
         return tuple(self._unstopped)
 
     def _emit(self, event: SupervisionEvent) -> None:
-        if isinstance(event, DidNotStop) and event.path not in self._unstopped:
+        if type(event) is DidNotStop and event.path not in self._unstopped:
             self._unstopped.append(event.path)
         self._on_event(event)
-        if isinstance(event, DeadLettered) and self._on_dead_letter is not None:
+        if type(event) is DeadLettered and self._on_dead_letter is not None:
             try:
                 self._on_dead_letter(event.letter)
             except Exception as error:  # noqa: BLE001 - a hook must not break an ordered stop
