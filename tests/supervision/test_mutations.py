@@ -121,7 +121,7 @@ MUTANTS = [
     Mutant(
         "the next child starts when the former is ready",
         "watch",
-        "await cell.settled.wait()",
+        "await cell.settled().wait()",
         "await trio.lowlevel.checkpoint()",
         "test_supervisor",
         "test_children_start_in_order_each_after_the_former_is_ready",
@@ -281,7 +281,7 @@ MUTANTS = [
     Mutant(
         "a stop wakes who waits for a message",
         "cell",
-        "self.intake.mailbox.wake()",
+        "self.intake.mailbox.end_wait()",
         "pass",
         "test_handler",
         "test_on_stop_is_shielded_within_the_grace_and_cut_off_after_it",

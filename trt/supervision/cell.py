@@ -14,7 +14,6 @@ from trt.supervision.child import ACTOR_GRACE_S, Child
 from trt.supervision.context import Branch, Context, Emit, as_branch
 from trt.supervision.errors import ActorCrashed, ActorStopped
 from trt.supervision.intake import Intake
-from trt.supervision.latch import Latch
 from trt.supervision.restart import Backoff, Restart, RestartWindow
 from trt.supervision.snapshot import ActorSnapshot, Kind, State
 from trt.supervision.stop_signal import StopSignal
@@ -29,14 +28,11 @@ class Cell:
 
     # Each incarnation has its own; before the first there are none.
     stop: StopSignal
-    settled: Latch
-    """Set when the incarnation is ready or has ended."""
-    ended: Latch
     _scope: trio.CancelScope
 
     def __init__(self, child: Child[Any]) -> None:
         self.child = child
-        self.path = child.name
+        self.name = self.path = child.name
         self.emit: Emit = _emit_nothing
         self.state = State.STOPPED
         self.incarnation = 0
@@ -52,15 +48,14 @@ class Cell:
             else Intake(child.mailbox, self._asker, self._dead_letter_unread, drains=child.drains)
         )
         self._branch = as_branch(child.actor)
-        self._ready_at: float | None = None
+        self.ready_at: float | None = None
+        """Since when the present incarnation works (trio time)."""
+        # Made for whoever waits: mostly nobody does.
+        self._settled: trio.Event | None = None
+        self._ended: trio.Event | None = None
         self._failures = 0
         self._last_error: str | None = None
         self._subtrees: tuple[Cell, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The child's name."""
-        return self.child.name
 
     def place(self, parent_path: str, emit: Emit) -> None:
         """Say where in the tree this is, and who hears of it."""
@@ -76,10 +71,9 @@ class Cell:
         self.error = None
         self.due_at = None
         self.has_ended = False
-        self._ready_at = None
+        self.ready_at = None
         self.stop = StopSignal()
-        self.settled = Latch()
-        self.ended = Latch()
+        self._settled = self._ended = None
         self._scope = trio.CancelScope(shield=True)
         self.state = State.STARTING
         if self.intake is not None:
@@ -107,17 +101,39 @@ class Cell:
 
     def mark_ready(self) -> None:
         """Note that the incarnation works."""
-        if self._ready_at is None:
-            self._ready_at = trio.current_time()
+        if self.ready_at is None:
+            self.ready_at = trio.current_time()
             if self.state is State.STARTING:
                 self.state = State.RUNNING
             self.emit(events.Ready(path=self.path))
-            self.settled.set()
+            if self._settled is not None:
+                self._settled.set()
 
     @property
     def is_ready(self) -> bool:
         """Whether the present incarnation has said that it works."""
-        return self._ready_at is not None
+        return self.ready_at is not None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the present incarnation is ready or has ended."""
+        return self.has_ended or self.ready_at is not None
+
+    def settled(self) -> trio.Event:
+        """Return what is set when the present incarnation is ready or has ended."""
+        if self._settled is None:
+            self._settled = trio.Event()
+            if self.is_settled:
+                self._settled.set()
+        return self._settled
+
+    def ended(self) -> trio.Event:
+        """Return what is set when the present incarnation has ended."""
+        if self._ended is None:
+            self._ended = trio.Event()
+            if self.has_ended:
+                self._ended.set()
+        return self._ended
 
     def _end(self, *, has_returned: bool) -> None:
         if self.error is None:
@@ -133,8 +149,9 @@ class Cell:
         if self.stop.is_final:
             self.retire()
         self.has_ended = True
-        self.ended.set()
-        self.settled.set()
+        for hoped_for in (self._settled, self._ended):
+            if hoped_for is not None:
+                hoped_for.set()
 
     def fail(self, error: Exception) -> None:
         """Note that the incarnation crashed, or failed to do what it had to."""
@@ -213,7 +230,7 @@ class Cell:
         if self.intake is not None:
             if is_final:
                 self.intake.mailbox.close()
-            self.intake.mailbox.wake()
+            self.intake.mailbox.end_wait()
 
     async def bring_down(self, *, is_final: bool) -> None:
         """Stop the incarnation: ask, wait for its grace, cancel, wait a little, report."""
@@ -225,7 +242,7 @@ class Cell:
                 self.retire()
             return
         # The next incarnation may have begun by the time this task runs again: hold on to this one.
-        ended, scope = self.ended, self._scope
+        ended, scope = self.ended(), self._scope
         self.request_stop(is_final=is_final)
         with trio.move_on_after(self.stop_budget_s()):
             await ended.wait()
@@ -257,7 +274,7 @@ class Cell:
     ) -> None:
         """Note when the child is due again after a failure that was counted in `window`."""
         now = trio.current_time()
-        if self._ready_at is not None and now - self._ready_at >= backoff.cap_s:
+        if self.ready_at is not None and now - self.ready_at >= backoff.cap_s:
             self._failures = 0
         delay_s = backoff.delay_s(self._failures, chance)
         self._failures += 1
@@ -327,7 +344,7 @@ class Cell:
             name=self.name,
             state=self.state,
             restarts=max(0, self.incarnation - 1),
-            uptime_s=0.0 if self.has_ended or self._ready_at is None else now - self._ready_at,
+            uptime_s=0.0 if self.has_ended or self.ready_at is None else now - self.ready_at,
             backoff_s=0.0 if self.due_at is None else max(0.0, self.due_at - now),
             last_error=self._last_error,
             waiting_on=self._asker.waiting_on,

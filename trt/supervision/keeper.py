@@ -106,7 +106,7 @@ class Keeper(Generic[K, M]):
     # Ends
 
     def _hear_end(self, entry: Entry[K, M]) -> None:
-        if not self._ctx.is_stopping:  # then nothing follows
+        if not self._ctx.stop.is_requested:  # then nothing follows
             self._news_in.send_nowait(entry)
 
     def _judge(self, entry: Entry[K, M]) -> Exception | None:

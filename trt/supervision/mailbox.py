@@ -161,7 +161,7 @@ class Mailbox(Generic[M]):
     # The actor
 
     def wait(self) -> Awaitable[object]:
-        """Wait until there may be something to take, or somebody calls `wake`; then call `come`.
+        """Wait until something may have come, or somebody calls `end_wait`; then call `come`.
 
         One task at a time may wait. A cancelled wait takes nothing, nor does one that ends.
         """
@@ -191,6 +191,13 @@ class Mailbox(Generic[M]):
         if reading is not None:
             self.idle_since = None
             self._coming_at = trio.current_time()
+            reschedule(reading)
+
+    def end_wait(self) -> None:
+        """Let the task in `wait` go on although nothing has come."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            self.idle_since = None
             reschedule(reading)
 
     def take_many(self, size_max: int) -> list[Turn[M]]:

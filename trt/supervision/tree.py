@@ -52,10 +52,10 @@ class Tree:
             try:
                 if self._is_stop_requested:
                     cell.request_stop(is_final=True)
-                await cell.settled.wait()
+                await cell.settled().wait()
                 if cell.is_ready or self._is_stop_requested:
                     task_status.started()
-                await cell.ended.wait()
+                await cell.ended().wait()
             finally:
                 with trio.CancelScope(shield=True):
                     await cell.bring_down(is_final=True)

@@ -222,16 +222,16 @@ class Watch:
         incarnation = cell.incarnation
         self._nursery.start_soon(cell.live, lambda: self._hear_end(cell, incarnation))
         timeout_s = cell.child.start_timeout_s
-        await let_go(cell.settled)
-        if not cell.settled.is_set():
+        await let_go(lambda: cell.is_settled)
+        if not cell.is_settled:
             with self._ctx.stop.interrupts(trio.current_time() + timeout_s):
-                await cell.settled.wait()
+                await cell.settled().wait()
         if cell.is_ready or self._ctx.is_stopping:
             return None
         if not cell.has_ended:
             self._settled[cell] = incarnation
             await self._bring_down(cell, is_final=False)
-            if not cell.ended.is_set():
+            if not cell.ended().is_set():
                 return None
             if cell.error is None:
                 cell.fail(StartTimedOut(cell.path, timeout_s))
@@ -303,13 +303,13 @@ class Watch:
     async def _bring_down(self, cell: Cell, *, is_final: bool) -> None:
         """Stop one child until it is fully gone, or until the supervisor itself has to stop."""
         cell.request_stop(is_final=is_final)
-        await let_go(cell.ended)
+        await let_go(lambda: cell.has_ended)
         if cell.has_ended:  # most have nothing to finish, and two cancel scopes cost more
             await cell.bring_down(is_final=is_final)
             return
         with self._ctx.stop.interrupts():
             await cell.bring_down(is_final=is_final)
-            await cell.ended.wait()
+            await cell.ended().wait()
 
     def _give_up(self, failed: Cell) -> Exception:
         budget = self._window.budget
