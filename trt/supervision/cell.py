@@ -45,7 +45,7 @@ class Cell:
         self.intake = (
             None
             if child.mailbox is None
-            else Intake(child.mailbox, self._asker, self._dead_letter_unread, drains=child.drains)
+            else Intake(child.mailbox, self._asker, self, drains=child.drains)
         )
         self._branch = as_branch(child.actor)
         self.ready_at: float | None = None
@@ -193,13 +193,14 @@ class Cell:
             mailbox = self.intake.mailbox
             mailbox.close()
             for turn in mailbox.take_all() if mailbox.depth else ():
-                self._dead_letter_unread(turn, reason)
+                self.put_aside(turn, reason)
                 if turn.slot is not None:
                     turn.slot.fail(ActorStopped(self.path, turn.message))
         if self._branch is not None:
             self._branch.retire()
 
-    def _dead_letter_unread(self, turn: Turn[Any], reason: str) -> None:
+    def put_aside(self, turn: Turn[Any], reason: str) -> None:
+        """Make a dead letter of a message whose turn did not begin."""
         self._dead_letter(turn, reason, attempts=turn.attempt - 1)
 
     def _dead_letter(self, turn: Turn[Any], reason: str, *, attempts: int) -> None:

@@ -3,9 +3,10 @@
 import random
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import partial
 from typing import Generic, TypeVar
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from trt.supervision.cell import Cell
 from trt.supervision.child import Child, Poison
@@ -72,6 +73,12 @@ class Terms(Generic[K, M]):
     on_given_up: Callable[[K, Exception], None] | None
     key_name: Callable[[K], str]
     chance: random.Random | None
+    no_restarts: RestartWindow = field(init=False)
+    """What every entry begins with; the first crash gives it a window of its own."""
+
+    @no_restarts.default
+    def _empty_window(self) -> RestartWindow:
+        return RestartWindow(self.budget)
 
     def new_entry(self, key: K, path: str, emit: Emit | None) -> Entry[K, M]:
         """Return an entry for `key` below `path`, with a fresh actor that does not run yet."""
@@ -85,10 +92,10 @@ class Terms(Generic[K, M]):
             mailbox=mailbox,
             grace_s=self.grace_s,
             poison=self.poison,
-            on_dead_letter=None if hook is None else lambda letter: hook(key, letter),
+            on_dead_letter=None if hook is None else partial(hook, key),
         )
         cell = Cell(child)
         if emit is not None:
             cell.place(path, emit)
             mailbox.name = cell.path  # the same, once
-        return Entry(key, cell, mailbox, RestartWindow(self.budget))
+        return Entry(key, cell, mailbox, self.no_restarts)

@@ -11,6 +11,7 @@ from trt.supervision.context import Context
 from trt.supervision.entry import Entry, Terms
 from trt.supervision.errors import RestartLimitExceeded
 from trt.supervision.places import Places
+from trt.supervision.restart import RestartWindow
 
 K = TypeVar("K")
 M = TypeVar("M")
@@ -36,6 +37,7 @@ class Keeper(Generic[K, M]):
         self._bedtime: Bedtime[K, M] = Bedtime(terms.idle_after_s, nursery)
         self._places = Places(entries, terms.live_max, terms.when_full, self._bedtime)
         self._backing_off: dict[K, Entry[K, M]] = {}
+        self._on_end = self._hear_end  # one bound method for all
         # None: somebody waits for a place.
         self._news_in, self._news = trio.open_memory_channel[Entry[K, M] | None](math.inf)
         for entry in entries.values():
@@ -90,7 +92,7 @@ class Keeper(Generic[K, M]):
     def _start(self, entry: Entry[K, M]) -> None:
         cell = entry.cell
         entry.received_before = entry.mailbox.received
-        entry.on_end = self._hear_end
+        entry.on_end = self._on_end
         self._places.watch(entry)
         cell.begin()
         cell.mark_ready()
@@ -115,6 +117,8 @@ class Keeper(Generic[K, M]):
         assert cell.has_ended, "one incarnation at a time"
         fell_asleep = self._bedtime.wake(entry)
         if cell.error is not None:
+            if entry.window is self._terms.no_restarts:
+                entry.window = RestartWindow(self._terms.budget)
             if not entry.window.record(trio.current_time()):
                 return self._give_up(entry, cell.error)
             cell.back_off(self._terms.backoff, self._terms.chance, entry.window)
