@@ -149,9 +149,10 @@ class Cell:
         if self.stop.is_final:
             self.retire()
         self.has_ended = True
-        for hoped_for in (self._settled, self._ended):
-            if hoped_for is not None:
-                hoped_for.set()
+        if self._settled is not None:
+            self._settled.set()
+        if self._ended is not None:
+            self._ended.set()
 
     def fail(self, error: Exception) -> None:
         """Note that the incarnation crashed, or failed to do what it had to."""
@@ -310,7 +311,7 @@ class Cell:
                 with self.stop.interrupts() as waiting:
                     cell.begin()
                     # A scope that was left may still be cancelled: it does nothing then.
-                    nursery.start_soon(cell.live, waiting.cancel)  # noqa: ASYNC111
+                    nursery.start_soon(cell.live, waiting.cancel, name=cell.path)  # noqa: ASYNC111
                     try:
                         await until()
                     except Exception as error:  # noqa: BLE001 - raised again after the stop

@@ -96,7 +96,7 @@ class Keeper(Generic[K, M]):
         self._places.watch(entry)
         cell.begin()
         cell.mark_ready()
-        self._nursery.start_soon(cell.live, entry.tell_end)
+        self._nursery.start_soon(cell.live, entry.tell_end, name=cell.path)
 
     def _start_due(self) -> None:
         now = trio.current_time()

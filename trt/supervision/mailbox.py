@@ -261,9 +261,10 @@ class Mailbox(Generic[M]):
     def close(self) -> None:
         """Refuse new messages and wake the waiting senders; what is queued can still be taken."""
         self._capacity_open = 0
-        for sender in self._senders:
-            reschedule(sender.task)
-        self._senders.clear()
+        if self._senders:
+            senders, self._senders = self._senders, {}
+            for sender in senders:
+                reschedule(sender.task)
 
     def statistics(self) -> MailboxStatistics:
         """Return the counters as they are now."""

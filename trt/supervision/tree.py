@@ -48,7 +48,7 @@ class Tree:
         cell = self._cell
         async with trio.open_nursery() as nursery:
             cell.begin()
-            nursery.start_soon(cell.live, _ignore)
+            nursery.start_soon(cell.live, _ignore, name=cell.path)
             try:
                 if self._is_stop_requested:
                     cell.request_stop(is_final=True)
