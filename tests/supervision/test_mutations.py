@@ -145,8 +145,8 @@ MUTANTS = [
     Mutant(
         "the backoff shrinks after a quiet time",
         "cell",
-        "now - self._ready_at >= backoff.cap_s",
-        "now < self._ready_at",
+        "now - self.ready_at >= backoff.cap_s",
+        "now < self.ready_at",
         "test_supervisor",
         "test_delays_grow_with_the_failures_and_shrink_after_a_quiet_time",
     ),
