@@ -13,9 +13,9 @@ from attrs import frozen
 
 from tests.supervision.stage import deterministic, play_once
 from trt import supervision
+from trt.supervision.bedtime import SWEEPS_PER_IDLE_TIME
 from trt.supervision.cell import CANCELLED_GRACE_S
 from trt.supervision.child import ACTOR_GRACE_S
-from trt.supervision.directory import SWEEPS_PER_IDLE_TIME
 from trt.supervision.handler import ON_STOP_MIN_S
 
 ROOT = Path(__file__).parent.parent

@@ -7,31 +7,7 @@ import trio.testing
 
 from tests.supervision.stage import every_seed
 from trt.supervision import Backoff, Budget, Child, Context, Mailbox, Poison, Supervisor, Tree
-from trt.supervision.latch import Latch
 from trt.supervision.stop_signal import StopSignal
-
-
-@every_seed
-async def test_a_latch_lets_go_those_that_wait_and_those_that_come_late() -> None:
-    latch = Latch()
-    gone = list[str]()
-
-    async def wait(name: str) -> None:
-        await latch.wait()
-        gone.append(name)
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(wait, "early")
-        nursery.start_soon(wait, "early too")
-        await trio.testing.wait_all_tasks_blocked()
-        assert gone == []
-        assert not latch.is_set()
-        latch.set()
-        latch.set()
-    await wait("late")
-    assert sorted(gone[:2]) == ["early", "early too"]
-    assert gone[2:] == ["late"]
-    assert latch.is_set()
 
 
 @every_seed

@@ -27,6 +27,19 @@ async def test_the_actor_that_is_idle_for_longest_makes_room_and_a_busy_one_does
 
 
 @every_seed
+async def test_who_had_work_again_is_not_the_one_that_is_idle_for_longest() -> None:
+    hall = Hall(live_max=3, when_full=WhenFull.EVICT_IDLE)
+    async with running(hall.root):
+        for key in (1, 2, 3, 1, 2):
+            hall.directory.tell_nowait(key, "a")
+            await trio.sleep(1)
+        for key, still_there in ((4, (1, 2, 4)), (5, (2, 4, 5)), (6, (4, 5, 6))):
+            hall.directory.tell_nowait(key, "new")
+            await trio.sleep(1)
+            assert hall.directory.keys() == still_there
+
+
+@every_seed
 async def test_a_message_to_an_actor_that_makes_room_is_handled_when_there_is_a_place_again() -> (
     None
 ):

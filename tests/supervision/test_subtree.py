@@ -90,6 +90,7 @@ async def test_a_branch_that_gives_up_is_a_crash_of_its_keeper() -> None:
 
     keeper = Keeper(branch, trio.sleep_forever)
     async with running(keeping(keeper)) as tree:
+        await trio.sleep(1)  # the keeper is ready before its branch is
         player.crash()
         await trio.sleep(1)
         assert keeper.rounds == 2

@@ -183,11 +183,16 @@ class RuntimeBench:
         return msgspec.json.decode(answer, type=kind)
 
 
-_TITLES = {"bare": "bare trio", "pykka": "pykka", "thespian": "thespian"}
+_TITLES = {
+    "bare": "bare trio",
+    "bare channels": "bare trio, a channel each",
+    "pykka": "pykka",
+    "thespian": "thespian",
+}
 
 
 def _is_here(other: str) -> bool:
-    return other == "bare" or find_spec(other) is not None
+    return other.startswith("bare") or find_spec(other) is not None
 
 
 def _contests(sizes: Sizes) -> list[_Contest]:
@@ -211,7 +216,7 @@ def _contests(sizes: Sizes) -> list[_Contest]:
             unit="/s",
             measure="spawn_many",
             count=sizes.spawns,
-            others={"bare": SPAWN_RATIO_MIN},
+            others={"bare": SPAWN_RATIO_MIN, "bare channels": None},
         ),
         _Contest(
             what="spawn and stop, one by one",

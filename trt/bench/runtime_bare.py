@@ -104,6 +104,30 @@ async def _idle(door: Door) -> None:
     await trio.sleep_forever()
 
 
+def spawn_many_channels(count: int) -> float:
+    """Return tasks per second like `spawn_many`, each waiting at a channel of its own."""
+
+    async def measure() -> float:
+        door = Door(count)
+        senders: list[trio.MemorySendChannel[int]] = []
+        async with trio.open_nursery() as nursery:
+            began = perf_counter()
+            for _ in range(count):
+                send, receive = trio.open_memory_channel[int](CAPACITY)
+                senders.append(send)
+                nursery.start_soon(_idle_at_channel, door, receive)
+            await door.all_came.wait()
+            nursery.cancel_scope.cancel()
+        return count / (perf_counter() - began)
+
+    return trio.run(measure)
+
+
+async def _idle_at_channel(door: Door, receive: trio.MemoryReceiveChannel[int]) -> None:
+    door.come()
+    await receive.receive()
+
+
 def spawn_each(count: int) -> float:
     """Return tasks per second, each started until ready, cancelled and joined before the next."""
 

@@ -24,6 +24,7 @@ MEASURES: Mapping[str, Callable[[int], float]] = {
     "ask thespian": runtime_others.thespian_ask,
     "spawn_many": runtime_ours.spawn_many,
     "spawn_many bare": runtime_bare.spawn_many,
+    "spawn_many bare channels": runtime_bare.spawn_many_channels,
     "spawn_each": runtime_ours.spawn_each,
     "spawn_each bare": runtime_bare.spawn_each,
     "spawn_each pykka": runtime_others.pykka_spawn,

@@ -8,7 +8,8 @@ Rates are medians over rounds in which the contestants take turns in one process
 median of each round's. Memory is that of fresh processes.
 tell            one sender, one actor, statistics on; bare: a memory channel read in batches of 64
 ask             one after the other; bare: a fresh channel for each answer, within `fail_after`
-all at once     keyed actors of a directory; bare: tasks of one nursery, cancelled together
+all at once     keyed actors of a directory; bare: tasks of one nursery, cancelled together, which
+                nobody can send to or stop alone; with a channel each, somebody can send
 one by one      `start_child` until ready, `stop_child`; bare: `nursery.start`, cancel, join
 again           from the crash to the first line of the next incarnation, no backoff
 passivated      their idle time passes at once, on a clock that stands still otherwise. Python's

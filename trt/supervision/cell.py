@@ -14,7 +14,6 @@ from trt.supervision.child import ACTOR_GRACE_S, Child
 from trt.supervision.context import Branch, Context, Emit, as_branch
 from trt.supervision.errors import ActorCrashed, ActorStopped
 from trt.supervision.intake import Intake
-from trt.supervision.latch import Latch
 from trt.supervision.restart import Backoff, Restart, RestartWindow
 from trt.supervision.snapshot import ActorSnapshot, Kind, State
 from trt.supervision.stop_signal import StopSignal
@@ -27,41 +26,36 @@ CANCELLED_GRACE_S = 1.0
 class Cell:
     """Runs one child, one incarnation at a time, and keeps what must survive a restart."""
 
+    # Each incarnation has its own; before the first there are none.
+    stop: StopSignal
+    _scope: trio.CancelScope
+
     def __init__(self, child: Child[Any]) -> None:
         self.child = child
-        self.path = child.name
+        self.name = self.path = child.name
         self.emit: Emit = _emit_nothing
         self.state = State.STOPPED
         self.incarnation = 0
         self.error: Exception | None = None
-        self.stop = StopSignal()
-        self.settled = Latch()
-        """Set when the incarnation is ready or has ended."""
-        self.ended = Latch(is_set=True)
+        self.has_ended = True
+        """Whether nothing of the child is running."""
         self.due_at: float | None = None
         """When its parent will start it again (trio time)."""
         self._asker = Asker(self.path)
         self.intake = (
             None
             if child.mailbox is None
-            else Intake(child.mailbox, self._asker, self._dead_letter_unread, drains=child.drains)
+            else Intake(child.mailbox, self._asker, self, drains=child.drains)
         )
         self._branch = as_branch(child.actor)
-        self._scope = trio.CancelScope(shield=True)
-        self._ready_at: float | None = None
+        self.ready_at: float | None = None
+        """Since when the present incarnation works (trio time)."""
+        # Made for whoever waits: mostly nobody does.
+        self._settled: trio.Event | None = None
+        self._ended: trio.Event | None = None
         self._failures = 0
         self._last_error: str | None = None
         self._subtrees: tuple[Cell, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The child's name."""
-        return self.child.name
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing of the child is running."""
-        return self.ended.is_set()
 
     def place(self, parent_path: str, emit: Emit) -> None:
         """Say where in the tree this is, and who hears of it."""
@@ -76,10 +70,10 @@ class Cell:
         self.incarnation += 1
         self.error = None
         self.due_at = None
-        self._ready_at = None
+        self.has_ended = False
+        self.ready_at = None
         self.stop = StopSignal()
-        self.settled = Latch()
-        self.ended = Latch()
+        self._settled = self._ended = None
         self._scope = trio.CancelScope(shield=True)
         self.state = State.STARTING
         if self.intake is not None:
@@ -107,17 +101,39 @@ class Cell:
 
     def mark_ready(self) -> None:
         """Note that the incarnation works."""
-        if self._ready_at is None:
-            self._ready_at = trio.current_time()
+        if self.ready_at is None:
+            self.ready_at = trio.current_time()
             if self.state is State.STARTING:
                 self.state = State.RUNNING
             self.emit(events.Ready(path=self.path))
-            self.settled.set()
+            if self._settled is not None:
+                self._settled.set()
 
     @property
     def is_ready(self) -> bool:
         """Whether the present incarnation has said that it works."""
-        return self._ready_at is not None
+        return self.ready_at is not None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the present incarnation is ready or has ended."""
+        return self.has_ended or self.ready_at is not None
+
+    def settled(self) -> trio.Event:
+        """Return what is set when the present incarnation is ready or has ended."""
+        if self._settled is None:
+            self._settled = trio.Event()
+            if self.is_settled:
+                self._settled.set()
+        return self._settled
+
+    def ended(self) -> trio.Event:
+        """Return what is set when the present incarnation has ended."""
+        if self._ended is None:
+            self._ended = trio.Event()
+            if self.has_ended:
+                self._ended.set()
+        return self._ended
 
     def _end(self, *, has_returned: bool) -> None:
         if self.error is None:
@@ -132,8 +148,11 @@ class Cell:
                 self._return_unfinished(self.intake)
         if self.stop.is_final:
             self.retire()
-        self.ended.set()
-        self.settled.set()
+        self.has_ended = True
+        if self._settled is not None:
+            self._settled.set()
+        if self._ended is not None:
+            self._ended.set()
 
     def fail(self, error: Exception) -> None:
         """Note that the incarnation crashed, or failed to do what it had to."""
@@ -174,14 +193,15 @@ class Cell:
         if self.intake is not None:
             mailbox = self.intake.mailbox
             mailbox.close()
-            for turn in mailbox.take_all():
-                self._dead_letter_unread(turn, reason)
+            for turn in mailbox.take_all() if mailbox.depth else ():
+                self.put_aside(turn, reason)
                 if turn.slot is not None:
                     turn.slot.fail(ActorStopped(self.path, turn.message))
         if self._branch is not None:
             self._branch.retire()
 
-    def _dead_letter_unread(self, turn: Turn[Any], reason: str) -> None:
+    def put_aside(self, turn: Turn[Any], reason: str) -> None:
+        """Make a dead letter of a message whose turn did not begin."""
         self._dead_letter(turn, reason, attempts=turn.attempt - 1)
 
     def _dead_letter(self, turn: Turn[Any], reason: str, *, attempts: int) -> None:
@@ -212,7 +232,7 @@ class Cell:
         if self.intake is not None:
             if is_final:
                 self.intake.mailbox.close()
-            self.intake.mailbox.wake()
+            self.intake.mailbox.end_wait()
 
     async def bring_down(self, *, is_final: bool) -> None:
         """Stop the incarnation: ask, wait for its grace, cancel, wait a little, report."""
@@ -224,7 +244,7 @@ class Cell:
                 self.retire()
             return
         # The next incarnation may have begun by the time this task runs again: hold on to this one.
-        ended, scope = self.ended, self._scope
+        ended, scope = self.ended(), self._scope
         self.request_stop(is_final=is_final)
         with trio.move_on_after(self.stop_budget_s()):
             await ended.wait()
@@ -256,7 +276,7 @@ class Cell:
     ) -> None:
         """Note when the child is due again after a failure that was counted in `window`."""
         now = trio.current_time()
-        if self._ready_at is not None and now - self._ready_at >= backoff.cap_s:
+        if self.ready_at is not None and now - self.ready_at >= backoff.cap_s:
             self._failures = 0
         delay_s = backoff.delay_s(self._failures, chance)
         self._failures += 1
@@ -291,7 +311,7 @@ class Cell:
                 with self.stop.interrupts() as waiting:
                     cell.begin()
                     # A scope that was left may still be cancelled: it does nothing then.
-                    nursery.start_soon(cell.live, waiting.cancel)  # noqa: ASYNC111
+                    nursery.start_soon(cell.live, waiting.cancel, name=cell.path)  # noqa: ASYNC111
                     try:
                         await until()
                     except Exception as error:  # noqa: BLE001 - raised again after the stop
@@ -326,7 +346,7 @@ class Cell:
             name=self.name,
             state=self.state,
             restarts=max(0, self.incarnation - 1),
-            uptime_s=0.0 if self.has_ended or self._ready_at is None else now - self._ready_at,
+            uptime_s=0.0 if self.has_ended or self.ready_at is None else now - self.ready_at,
             backoff_s=0.0 if self.due_at is None else max(0.0, self.due_at - now),
             last_error=self._last_error,
             waiting_on=self._asker.waiting_on,

@@ -39,13 +39,14 @@ class Child(Generic[M]):
     mailbox: Mailbox[M] | None = field(default=None, kw_only=True)
     restart: Restart = field(default=Restart.PERMANENT, kw_only=True)
     grace_s: float | None = field(default=None, kw_only=True)
-    start_timeout_s: float = field(default=30.0, kw_only=True, validator=validators.gt(0.0))
+    start_timeout_s: float = field(default=30.0, kw_only=True)
     poison: Poison = field(default=Poison(), kw_only=True)
     on_dead_letter: Callable[[DeadLetter], None] | None = field(default=None, kw_only=True)
     is_significant: bool = field(default=False, kw_only=True)
     drains: bool = field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
+        assert self.start_timeout_s > 0.0, f"{self.name}: nobody is ready at once"
         assert not (self.is_significant and self.restart is Restart.PERMANENT), (
             f"{self.name}: a permanent child cannot be significant"
         )

@@ -1,14 +1,19 @@
-"""`Entry`: one key of a directory and its actor."""
+"""`Entry`: one key of a directory and its actor; `Terms`: what holds for all of them."""
 
+import random
+from collections.abc import Callable
 from enum import Enum, auto
+from functools import partial
 from typing import Generic, TypeVar
 
-import trio
-from attrs import define
+from attrs import define, field, frozen
 
 from trt.supervision.cell import Cell
+from trt.supervision.child import Child, Poison
+from trt.supervision.context import Actor, Emit
+from trt.supervision.events import DeadLetter
 from trt.supervision.mailbox import Mailbox
-from trt.supervision.restart import RestartWindow
+from trt.supervision.restart import Backoff, Budget, RestartWindow
 
 K = TypeVar("K")
 M = TypeVar("M")
@@ -29,8 +34,8 @@ class Entry(Generic[K, M]):
     cell: Cell
     mailbox: Mailbox[M]
     window: RestartWindow
-    news: "trio.MemorySendChannel[tuple[Entry[K, M], int] | None]"
-    """Where the directory hears of the ends of its incarnations."""
+    on_end: "Callable[[Entry[K, M]], None] | None" = None
+    """Hears of the ends of its incarnations."""
     received_before: int = 0
     """How many messages its earlier incarnations had taken."""
     has_left_unread: bool = False
@@ -39,7 +44,8 @@ class Entry(Generic[K, M]):
 
     def tell_end(self) -> None:
         """Let the directory know that an incarnation has ended."""
-        self.news.send_nowait((self, self.cell.incarnation))
+        assert self.on_end is not None, "whoever starts it wants to hear of its end"
+        self.on_end(self)
 
     @property
     def idle_since(self) -> float | None:
@@ -48,3 +54,48 @@ class Entry(Generic[K, M]):
         if mailbox.idle_since is None or self.is_falling_asleep or self.cell.has_ended:
             return None
         return mailbox.idle_since if mailbox.is_empty else None
+
+
+@frozen(kw_only=True)
+class Terms(Generic[K, M]):
+    """What a directory was declared with."""
+
+    make: Callable[[K], Actor[M]]
+    mailbox_capacity: int
+    live_max: int
+    when_full: WhenFull
+    idle_after_s: float | None
+    grace_s: float
+    budget: Budget
+    backoff: Backoff
+    poison: Poison
+    on_dead_letter: Callable[[K, DeadLetter], None] | None
+    on_given_up: Callable[[K, Exception], None] | None
+    key_name: Callable[[K], str]
+    chance: random.Random | None
+    no_restarts: RestartWindow = field(init=False)
+    """What every entry begins with; the first crash gives it a window of its own."""
+
+    @no_restarts.default
+    def _empty_window(self) -> RestartWindow:
+        return RestartWindow(self.budget)
+
+    def new_entry(self, key: K, path: str, emit: Emit | None) -> Entry[K, M]:
+        """Return an entry for `key` below `path`, with a fresh actor that does not run yet."""
+        name = self.key_name(key)
+        # Not Mailbox[M](…): a generic alias that is called leaves a dict on what it makes.
+        mailbox: Mailbox[M] = Mailbox(f"{path}/{name}", self.mailbox_capacity)
+        hook = self.on_dead_letter
+        child = Child(
+            name,
+            self.make(key),
+            mailbox=mailbox,
+            grace_s=self.grace_s,
+            poison=self.poison,
+            on_dead_letter=None if hook is None else partial(hook, key),
+        )
+        cell = Cell(child)
+        if emit is not None:
+            cell.place(path, emit)
+            mailbox.name = cell.path  # the same, once
+        return Entry(key, cell, mailbox, self.no_restarts)

@@ -1,13 +1,13 @@
 """`Intake`: how an actor takes messages, and which of them are in its hand."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 import trio
 from trio.lowlevel import current_task
 
 from trt.supervision.asker import Asker
-from trt.supervision.mailbox import Mailbox
+from trt.supervision.mailbox import Mailbox, Overflow
 from trt.supervision.stop_signal import StopSignal
 from trt.supervision.turn import Turn
 
@@ -17,6 +17,14 @@ M = TypeVar("M")
 TAKEN_WITHOUT_PAUSE_MAX = 64
 
 
+class Owner(Protocol):
+    """Whose mailbox it is."""
+
+    def put_aside(self, turn: Turn[Any], reason: str) -> None:
+        """Make a dead letter of a message whose turn did not begin."""
+        ...
+
+
 class Intake(Generic[M]):
     """Takes from the mailbox; what was taken stays in hand until the next take or the end."""
 
@@ -24,14 +32,14 @@ class Intake(Generic[M]):
         self,
         mailbox: Mailbox[M],
         asker: Asker,
-        on_dead: Callable[[Turn[M], str], None],
+        owner: Owner,
         *,
         drains: bool = False,
     ) -> None:
         self.mailbox = mailbox
         self._drains = drains
         self._asker = asker
-        self._on_dead = on_dead
+        self._owner = owner
         # Of an actor at rest these are the one empty tuple, not two lists each.
         self._in_hand: Sequence[Turn[M]] = ()
         # Those among them, or put aside, that want an answer.
@@ -49,15 +57,17 @@ class Intake(Generic[M]):
 
     def open(self) -> None:
         """Let messages in, for the incarnation that begins."""
-        self._attach()
+        if self.mailbox.reader is not self._asker:
+            self._attach()  # another actor has read it meanwhile
         self.mailbox.open()
 
     def _attach(self) -> None:
         self.mailbox.reader = self._asker
-        self.mailbox.on_dropped = self._note_dropped
+        if self.mailbox.overflow is Overflow.DROP_OLDEST:
+            self.mailbox.on_dropped = self._note_dropped
 
     def _note_dropped(self, turn: Turn[M]) -> None:
-        self._on_dead(turn, "dropped")
+        self._owner.put_aside(turn, "dropped")
 
     async def take(self, size_max: int, stop: StopSignal) -> Sequence[Turn[M]]:
         """Finish what is in hand and wait for more, at most `size_max`; empty once stopping."""
@@ -90,7 +100,7 @@ class Intake(Generic[M]):
     def _put_aside(self, expired: Iterable[Turn[M]]) -> None:
         for turn in expired:
             self.mailbox.expired += 1
-            self._on_dead(turn, "expired")
+            self._owner.put_aside(turn, "expired")
 
     def finish(self) -> None:
         """Count what is in hand as handled."""

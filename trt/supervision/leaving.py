@@ -1,6 +1,6 @@
 """Stopping many children at once, with a task only for each that takes its time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import trio
 from trio.lowlevel import checkpoint
@@ -28,11 +28,12 @@ async def bring_down(cell: Cell, is_final: bool) -> None:
     await cell.bring_down(is_final=is_final)
 
 
-async def let_go() -> None:
+async def let_go(until: Callable[[], bool] = lambda: False) -> None:
     """Let others do what they can do at once: start until ready, or end with nothing to finish.
 
-    Their turn comes after at most two of ours. Whoever takes longer needs a deadline, and that
-    costs a cancel scope.
+    Their turn comes after at most two of ours; one is enough if that is what `until()` says then.
+    Whoever takes longer needs a deadline, and that costs a cancel scope.
     """
     await checkpoint()
-    await checkpoint()
+    if not until():
+        await checkpoint()

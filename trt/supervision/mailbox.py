@@ -69,6 +69,8 @@ class Mailbox(Generic[M]):
         self.ref: Ref[M] = Ref(self)
         self.reader: Asker | None = None
         self.on_dropped: Callable[[Turn[M]], None] | None = None
+        self.on_rest: Callable[[], None] | None = None
+        """Called whenever the reader begins to wait."""
         self.expired = 0
         self.late_replies = 0
         self.idle_since: float | None = None
@@ -159,13 +161,15 @@ class Mailbox(Generic[M]):
     # The actor
 
     def wait(self) -> Awaitable[object]:
-        """Wait until there may be something to take, or somebody calls `wake`; then call `come`.
+        """Wait until something may have come, or somebody calls `end_wait`; then call `come`.
 
         One task at a time may wait. A cancelled wait takes nothing, nor does one that ends.
         """
         assert self._reading is None, f"{self.name}: one reader at a time"
         self._reading = current_task()
         self.idle_since = trio.current_time()
+        if self.on_rest is not None:
+            self.on_rest()
         # The caller awaits it: one frame less for every actor at rest.
         return wait_task_rescheduled(self._stop_reading)  # noqa: ASYNC105
 
@@ -187,6 +191,13 @@ class Mailbox(Generic[M]):
         if reading is not None:
             self.idle_since = None
             self._coming_at = trio.current_time()
+            reschedule(reading)
+
+    def end_wait(self) -> None:
+        """Let the task in `wait` go on although nothing has come."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            self.idle_since = None
             reschedule(reading)
 
     def take_many(self, size_max: int) -> list[Turn[M]]:
@@ -250,9 +261,10 @@ class Mailbox(Generic[M]):
     def close(self) -> None:
         """Refuse new messages and wake the waiting senders; what is queued can still be taken."""
         self._capacity_open = 0
-        senders, self._senders = self._senders, {}
-        for sender in senders:
-            reschedule(sender.task)
+        if self._senders:
+            senders, self._senders = self._senders, {}
+            for sender in senders:
+                reschedule(sender.task)
 
     def statistics(self) -> MailboxStatistics:
         """Return the counters as they are now."""

@@ -68,7 +68,8 @@ class Ref(Generic[M_contra]):
             MailboxFull: there is no room; counted as refused.
             ActorStopped: the actor has stopped for good.
         """
-        turn = new_turn(Turn)  # the short way past `__init__`: this is the busiest line of all
+        # Past `__init__`, which would cost 8 % of a tell: nothing in the runtime is busier.
+        turn = new_turn(Turn)
         turn.message = message
         if cid is None:
             about = current_turn()

@@ -10,6 +10,8 @@ import trio
 class StopSignal:
     """One request to stop; it ends the waits that were opened with `interrupts`."""
 
+    __slots__ = ("_event", "_hearer", "_scopes", "is_final", "is_requested", "requested_at")
+
     def __init__(self) -> None:
         # Made when they are needed: every actor at rest has one of these.
         self._event: trio.Event | None = None

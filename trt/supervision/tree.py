@@ -48,14 +48,14 @@ class Tree:
         cell = self._cell
         async with trio.open_nursery() as nursery:
             cell.begin()
-            nursery.start_soon(cell.live, _ignore)
+            nursery.start_soon(cell.live, _ignore, name=cell.path)
             try:
                 if self._is_stop_requested:
                     cell.request_stop(is_final=True)
-                await cell.settled.wait()
+                await cell.settled().wait()
                 if cell.is_ready or self._is_stop_requested:
                     task_status.started()
-                await cell.ended.wait()
+                await cell.ended().wait()
             finally:
                 with trio.CancelScope(shield=True):
                     await cell.bring_down(is_final=True)
@@ -77,10 +77,10 @@ class Tree:
         return tuple(self._unstopped)
 
     def _emit(self, event: SupervisionEvent) -> None:
-        if isinstance(event, DidNotStop) and event.path not in self._unstopped:
+        if type(event) is DidNotStop and event.path not in self._unstopped:
             self._unstopped.append(event.path)
         self._on_event(event)
-        if isinstance(event, DeadLettered) and self._on_dead_letter is not None:
+        if type(event) is DeadLettered and self._on_dead_letter is not None:
             try:
                 self._on_dead_letter(event.letter)
             except Exception as error:  # noqa: BLE001 - a hook must not break an ordered stop

@@ -17,6 +17,11 @@ class Desk(Protocol):
         """The request to stop."""
         ...
 
+    @property
+    def ready_at(self) -> float | None:
+        """Since when the incarnation is ready (trio time)."""
+        ...
+
     def mark_ready(self) -> None:
         """Say that the incarnation is ready."""
         ...
@@ -35,7 +40,8 @@ class Batches(Generic[M_co]):
         return self
 
     async def __anext__(self) -> tuple[Turn[M_co], ...]:
-        self._desk.mark_ready()
+        if self._desk.ready_at is None:
+            self._desk.mark_ready()
         forget_current_turn()
         taken = await self._intake.take(self._size_max, self._desk.stop)
         if not taken:
@@ -58,7 +64,8 @@ class Turns(Generic[M_co]):
         return self
 
     async def __anext__(self) -> Turn[M_co]:
-        self._desk.mark_ready()
+        if self._desk.ready_at is None:
+            self._desk.mark_ready()
         forget_current_turn()
         taken = await self._intake.take(1, self._desk.stop)
         if not taken:

@@ -220,24 +220,30 @@ class Watch:
         """Start one child and wait until it is ready; return the error if it does not become so."""
         cell.begin()
         incarnation = cell.incarnation
-        self._nursery.start_soon(cell.live, lambda: self._news_in.send_nowait((cell, incarnation)))
+        self._nursery.start_soon(
+            cell.live, lambda: self._hear_end(cell, incarnation), name=cell.path
+        )
         timeout_s = cell.child.start_timeout_s
-        await let_go()
-        if not cell.settled.is_set():
+        await let_go(lambda: cell.is_settled)
+        if not cell.is_settled:
             with self._ctx.stop.interrupts(trio.current_time() + timeout_s):
-                await cell.settled.wait()
+                await cell.settled().wait()
         if cell.is_ready or self._ctx.is_stopping:
             return None
         if not cell.has_ended:
             self._settled[cell] = incarnation
             await self._bring_down(cell, is_final=False)
-            if not cell.ended.is_set():
+            if not cell.ended().is_set():
                 return None
             if cell.error is None:
                 cell.fail(StartTimedOut(cell.path, timeout_s))
         if cell.error is not None:
             self._settled[cell] = incarnation
         return cell.error
+
+    def _hear_end(self, cell: Cell, incarnation: int) -> None:
+        if incarnation > self._settled.get(cell, math.inf):  # if it is news at all
+            self._news_in.send_nowait((cell, incarnation))
 
     def _has_failed(self, cell: Cell, incarnation: int) -> bool:
         """Judge an end that nobody asked for: must the child be restarted?"""
@@ -299,13 +305,13 @@ class Watch:
     async def _bring_down(self, cell: Cell, *, is_final: bool) -> None:
         """Stop one child until it is fully gone, or until the supervisor itself has to stop."""
         cell.request_stop(is_final=is_final)
-        await let_go()
+        await let_go(lambda: cell.has_ended)
         if cell.has_ended:  # most have nothing to finish, and two cancel scopes cost more
             await cell.bring_down(is_final=is_final)
             return
         with self._ctx.stop.interrupts():
             await cell.bring_down(is_final=is_final)
-            await cell.ended.wait()
+            await cell.ended().wait()
 
     def _give_up(self, failed: Cell) -> Exception:
         budget = self._window.budget
