@@ -301,6 +301,7 @@ class Cell:
     async def run_subtree(self, branch: Branch, until: Callable[[], Awaitable[None]]) -> None:
         """Run `branch` as `Context.run_subtree` promises."""
         if self.stop.is_requested:
+            branch.retire()  # it will never run: who asked in it must not wait for their deadlines
             return
         cell = Cell(Child(branch.name, branch))
         cell.place(self.path, self.emit)
