@@ -29,6 +29,8 @@ CREATE TABLE inbox (
   CHECK ((state = 'new') = (finished_at IS NULL))
 ) STRICT;
 CREATE INDEX inbox_unfinished ON inbox (bot_id, shard, update_id) WHERE state = 'new';
+CREATE INDEX inbox_of_user ON inbox (bot_id, user_id, update_id) WHERE state = 'new';
+CREATE INDEX inbox_finished ON inbox (finished_at) WHERE state <> 'new';
 
 -- What the bot remembers of each conversation.
 CREATE TABLE sessions (
@@ -67,9 +69,33 @@ CREATE TABLE jobs (
   shard             INTEGER NOT NULL DEFAULT 0,
   epoch             INTEGER NOT NULL,
   updated_at        REAL    NOT NULL,
+  credits_expected  TEXT,
+  credits_consumed  TEXT,
+  ready_at          REAL,
+  ended_at          REAL,
+  look_again_at     REAL,
   UNIQUE (user_id, draft_id)
 ) STRICT;
 CREATE INDEX jobs_unfinished ON jobs (shard, user_id) WHERE state NOT IN ('delivered', 'failed');
+CREATE INDEX jobs_of_user ON jobs (user_id, created_at);
+CREATE INDEX jobs_of_model ON jobs (model_id, ready_at) WHERE state = 'delivered';
+CREATE INDEX jobs_to_look_at ON jobs (shard, look_again_at) WHERE look_again_at IS NOT NULL;
+
+-- Every call of createTask, written before it is made.
+CREATE TABLE job_attempts (
+  job_id   TEXT    NOT NULL,
+  attempt  INTEGER NOT NULL,
+  cid      TEXT    NOT NULL,
+  epoch    INTEGER NOT NULL,
+  began_at REAL    NOT NULL,
+  ended_at REAL,
+  outcome  TEXT CHECK (outcome IN (
+    'created', 'refused', 'busy', 'unreached', 'unknown', 'interrupted')),
+  task_id  TEXT,
+  PRIMARY KEY (job_id, attempt),
+  CHECK ((outcome IS NULL) = (ended_at IS NULL))
+) STRICT;
+CREATE INDEX job_attempts_cid ON job_attempts (cid);
 
 -- KIE's word that a task has ended; it may come before we know the task, and more than once.
 CREATE TABLE kie_callbacks (
@@ -77,6 +103,7 @@ CREATE TABLE kie_callbacks (
   task_id     TEXT NOT NULL,
   received_at REAL NOT NULL
 ) STRICT;
+CREATE INDEX kie_callbacks_received ON kie_callbacks (received_at);
 
 -- Money. A user's account may not be overdrawn; system accounts keep no running balance, because
 -- every transfer would then wait for the same row.
@@ -91,7 +118,8 @@ CREATE TABLE accounts (
   CHECK (kind = 'system' OR debits_pending + debits_posted <= credits_posted),
   CHECK (kind = 'user' OR debits_pending + debits_posted + credits_pending + credits_posted = 0)
 ) STRICT;
-INSERT INTO accounts (account_id, kind) VALUES (-1, 'system'), (-2, 'system'), (-3, 'system');
+INSERT INTO accounts (account_id, kind) VALUES
+  (-1, 'system'), (-2, 'system'), (-3, 'system'), (-4, 'system');
 
 CREATE TABLE transfers (
   transfer_no       INTEGER PRIMARY KEY,
@@ -115,8 +143,8 @@ CREATE TABLE transfers (
 ) STRICT;
 -- A pending transfer is resolved at most once: posted or voided.
 CREATE UNIQUE INDEX transfers_resolution ON transfers (pending_id) WHERE pending_id IS NOT NULL;
--- One payment outside is one credit inside.
-CREATE UNIQUE INDEX transfers_external ON transfers (external_source, external_id)
+-- What came from outside, or is an order of the operator's, moves money once per what it was for.
+CREATE UNIQUE INDEX transfers_external ON transfers (external_source, external_id, code)
   WHERE external_id IS NOT NULL;
 CREATE INDEX transfers_debit ON transfers (debit_account_id, transfer_no);
 CREATE INDEX transfers_credit ON transfers (credit_account_id, transfer_no);
@@ -129,7 +157,70 @@ BEGIN
   SELECT RAISE(ABORT, 'transfers are append-only: correct with a new transfer');
 END;
 
--- What is to be said to users, written with the decision to say it.
+-- Every payment made elsewhere, once: what it brought is in the transfers.
+CREATE TABLE payments (
+  source         TEXT    NOT NULL,
+  external_id    TEXT    NOT NULL,
+  user_id        INTEGER NOT NULL,
+  amount_kopecks INTEGER NOT NULL CHECK (amount_kopecks > 0),
+  stars          INTEGER,
+  order_id       TEXT,
+  state          TEXT    NOT NULL DEFAULT 'credited'
+    CHECK (state IN ('credited', 'refunding', 'refunded', 'disputed')),
+  refund_no      INTEGER NOT NULL DEFAULT 0,
+  confirmed_at   REAL,
+  cid            TEXT    NOT NULL,
+  shard          INTEGER NOT NULL,
+  epoch          INTEGER NOT NULL,
+  created_at     REAL    NOT NULL,
+  updated_at     REAL    NOT NULL,
+  PRIMARY KEY (source, external_id)
+) STRICT;
+CREATE INDEX payments_of_user ON payments (user_id, created_at);
+CREATE INDEX payments_refunding ON payments (shard, created_at) WHERE state = 'refunding';
+CREATE INDEX payments_unconfirmed ON payments (shard, source, created_at)
+  WHERE confirmed_at IS NULL;
+
+-- Transfers by hand that were announced: the admin decides by the receipt.
+CREATE TABLE topups (
+  order_id       TEXT    NOT NULL PRIMARY KEY,
+  user_id        INTEGER NOT NULL,
+  amount_kopecks INTEGER NOT NULL CHECK (amount_kopecks > 0),
+  state          TEXT    NOT NULL CHECK (state IN ('open', 'waiting', 'approved', 'rejected')),
+  receipt        TEXT,
+  cid            TEXT    NOT NULL,
+  shard          INTEGER NOT NULL,
+  epoch          INTEGER NOT NULL,
+  created_at     REAL    NOT NULL,
+  updated_at     REAL    NOT NULL,
+  CHECK ((state = 'open') = (receipt IS NULL))
+) STRICT;
+CREATE INDEX topups_of_user ON topups (user_id, created_at);
+
+-- What the operator did with other people's money, and why.
+CREATE TABLE admin_actions (
+  action_id      TEXT    NOT NULL PRIMARY KEY,
+  admin          TEXT    NOT NULL,
+  kind           TEXT    NOT NULL CHECK (kind IN ('credit', 'debit', 'refund', 'approve', 'reject')),
+  user_id        INTEGER NOT NULL,
+  amount_kopecks INTEGER NOT NULL,
+  subject        TEXT    NOT NULL,
+  reason         TEXT    NOT NULL CHECK (reason <> ''),
+  cid            TEXT    NOT NULL,
+  at             REAL    NOT NULL
+) STRICT;
+CREATE INDEX admin_actions_of_user ON admin_actions (user_id, at);
+
+-- How far Telegram's list of Star transactions was compared with the payments.
+CREATE TABLE reconciliations (
+  shard        INTEGER NOT NULL PRIMARY KEY,
+  lines_read   INTEGER NOT NULL,
+  lines_other  INTEGER NOT NULL,
+  checked_at   REAL    NOT NULL
+) STRICT;
+
+-- What is to be said to users, written with the decision to say it. The sender numbers its claims:
+-- one whose answer it never got is made again under its number.
 CREATE TABLE outbox (
   outbox_id          INTEGER PRIMARY KEY AUTOINCREMENT,
   shard              INTEGER NOT NULL DEFAULT 0,
@@ -149,27 +240,70 @@ CREATE TABLE outbox (
   epoch              INTEGER NOT NULL,
   created_at         REAL    NOT NULL,
   finished_at        REAL,
+  claim_no           INTEGER NOT NULL DEFAULT 0,
   CHECK ((state = 'pending') = (finished_at IS NULL))
 ) STRICT;
 CREATE INDEX outbox_pending ON outbox (shard, outbox_id) WHERE state = 'pending';
+CREATE INDEX outbox_of_job ON outbox (job_id) WHERE job_id IS NOT NULL;
 CREATE INDEX outbox_slot ON outbox (chat_id, slot, outbox_id)
   WHERE slot IS NOT NULL AND message_id IS NOT NULL;
+CREATE INDEX outbox_finished ON outbox (finished_at) WHERE state <> 'pending';
 
--- Who is active. The epoch only ever grows and is checked inside every writing transaction.
+-- Who is active. The epoch only ever grows. The row is for the holder's renewals alone: writers
+-- look at the fence. The columns takeover_… are from before there was a history.
 CREATE TABLE lease (
-  name            TEXT    NOT NULL PRIMARY KEY,
-  holder          TEXT,
-  pid             INTEGER,
-  epoch           INTEGER NOT NULL,
-  released_by     TEXT,
-  acquired_at     REAL    NOT NULL,
-  renewed_at      REAL    NOT NULL,
-  expires_at      REAL    NOT NULL,
-  takeover_from   TEXT,
-  takeover_to     TEXT,
-  takeover_at     REAL,
-  takeover_reason TEXT CHECK (takeover_reason IN ('released', 'expired')),
-  takeover_gap_s  REAL
+  name             TEXT    NOT NULL PRIMARY KEY,
+  holder           TEXT,
+  pid              INTEGER,
+  epoch            INTEGER NOT NULL,
+  released_by      TEXT,
+  acquired_at      REAL    NOT NULL,
+  renewed_at       REAL    NOT NULL,
+  expires_at       REAL    NOT NULL,
+  takeover_from    TEXT,
+  takeover_to      TEXT,
+  takeover_at      REAL,
+  takeover_reason  TEXT CHECK (takeover_reason IN ('released', 'expired')),
+  takeover_gap_s   REAL,
+  is_deposed       INTEGER NOT NULL DEFAULT 0,
+  has_session_lock INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- Which epoch may write; NULL while nobody holds the lease. Writers read it inside their
+-- transactions; it follows the lease, whoever moves that: also an operator by hand.
+CREATE TABLE fences (
+  name  TEXT NOT NULL PRIMARY KEY,
+  epoch INTEGER
+) STRICT;
+CREATE TRIGGER fence_follows_new_lease AFTER INSERT ON lease
+BEGIN
+  INSERT INTO fences (name, epoch)
+  VALUES (NEW.name, CASE WHEN NEW.holder IS NULL THEN NULL ELSE NEW.epoch END)
+  ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch;
+END;
+CREATE TRIGGER fence_follows_lease AFTER UPDATE OF holder, epoch ON lease
+BEGIN
+  INSERT INTO fences (name, epoch)
+  VALUES (NEW.name, CASE WHEN NEW.holder IS NULL THEN NULL ELSE NEW.epoch END)
+  ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch;
+END;
+
+-- How the lease changed hands; the epoch is the one that began with it.
+CREATE TABLE lease_takeovers (
+  name        TEXT    NOT NULL,
+  epoch       INTEGER NOT NULL,
+  from_holder TEXT    NOT NULL,
+  to_holder   TEXT    NOT NULL,
+  at          REAL    NOT NULL,
+  reason      TEXT    NOT NULL CHECK (reason IN ('released', 'expired', 'crashed', 'deposed')),
+  gap_s       REAL    NOT NULL,
+  PRIMARY KEY (name, epoch)
+) STRICT;
+
+-- What was decided when the installation was made and cannot be changed by a setting.
+CREATE TABLE installation (
+  only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+  shards   INTEGER NOT NULL CHECK (shards BETWEEN 1 AND 64)
 ) STRICT;
 
 -- The diary that a complaint is looked up in, by its correlation id.

@@ -18,7 +18,7 @@ from trt.domain.ids import (
 )
 from trt.domain.job import Job
 from trt.storage.inbox import InboxRow
-from trt.storage.migrate import migrate
+from trt.storage.migrate_sqlite import migrate_sqlite
 from trt.storage.sqlite_connection import connect
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -29,6 +29,12 @@ BOT = BotId(99)
 USER = UserId(1001)
 CHAT = ChatId(1001)
 MIGRATIONS = Path(__file__).parents[2] / "migrations" / "sqlite"
+POSTGRES_MIGRATIONS = MIGRATIONS.parent / "postgres"
+
+
+def now() -> datetime:
+    """The clock that stands still."""
+    return NOW
 
 
 def later(seconds: float) -> datetime:
@@ -38,14 +44,14 @@ def later(seconds: float) -> datetime:
 def new_file(folder: Path) -> Path:
     """Return the path of a migrated, empty database."""
     path = folder / "trt.sqlite3"
-    migrate(path, MIGRATIONS, now=NOW)
+    migrate_sqlite(path, MIGRATIONS, now=NOW)
     return path
 
 
 def new_connection() -> sqlite3.Connection:
     """Return a connection to a migrated, empty database in memory."""
     connection = connect(":memory:")
-    migrate(connection, MIGRATIONS, now=NOW)
+    migrate_sqlite(connection, MIGRATIONS, now=NOW)
     return connection
 
 

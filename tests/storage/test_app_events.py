@@ -31,6 +31,13 @@ def test_what_happened_under_a_cid_comes_back_in_order(tx: Transaction) -> None:
 
 def test_pruning_forgets_what_is_older(tx: Transaction) -> None:
     app_events.insert(tx, [TAPPED, BARE])
-    assert app_events.prune(tx, later(1)) == 1
+    assert app_events.prune(tx, before=later(1), limit=9) == 1
     assert app_events.of_cid(tx, CID) == []
-    assert app_events.prune(tx, later(10)) == 1
+    assert app_events.prune(tx, before=later(10), limit=9) == 1
+
+
+def test_pruning_goes_in_slices_oldest_first(tx: Transaction) -> None:
+    events = [AppEvent(at=later(-n), level="info", event=f"e{n}", cid=CID) for n in range(5)]
+    app_events.insert(tx, events)
+    assert app_events.prune(tx, before=later(1), limit=3) == 3
+    assert [event.event for event in app_events.of_cid(tx, CID)] == ["e0", "e1"]

@@ -2,8 +2,9 @@
 
 from attrs import evolve
 
-from tests.storage.samples import BOT, EPOCH, NOW, SHARD, inbox_row, later
-from trt.domain.ids import Shard, UpdateId
+from tests.storage.engine import NotingTransaction
+from tests.storage.samples import BOT, EPOCH, NOW, SHARD, USER, inbox_row, later
+from trt.domain.ids import BotId, Shard, UpdateId
 from trt.domain.reasons import Reason
 from trt.storage import inbox
 from trt.storage.database import Transaction
@@ -76,5 +77,38 @@ def test_pruning_forgets_only_what_ended_long_ago(tx: Transaction) -> None:
     inbox.store(tx, [inbox_row(1), inbox_row(2), inbox_row(3)])
     end(tx, 1, at_s=-100)
     end(tx, 2, at_s=+100)
-    assert inbox.prune(tx, before=NOW) == 1
+    assert inbox.prune(tx, before=NOW, limit=9) == 1
     assert inbox.store(tx, [inbox_row(1), inbox_row(2), inbox_row(3)]) == {1}
+
+
+def test_pruning_goes_in_slices_oldest_first(tx: Transaction) -> None:
+    inbox.store(tx, [inbox_row(n) for n in range(1, 6)])
+    for n in range(1, 6):
+        end(tx, n, at_s=-10 * n)
+    assert inbox.prune(tx, before=NOW, limit=2) == 2
+    left = tx.execute("SELECT update_id FROM inbox ORDER BY update_id").rows
+    assert [update_id for (update_id,) in left] == [1, 2, 3]
+    assert [inbox.prune(tx, before=NOW, limit=2) for _ in range(3)] == [2, 1, 0]
+
+
+def test_a_users_oldest_update_is_the_one_to_handle_first(tx: Transaction) -> None:
+    def oldest() -> InboxRow | None:
+        return inbox.oldest_unfinished(tx, bot_id=BOT, user_id=USER)
+
+    assert oldest() is None
+    inbox.store(tx, [inbox_row(7), inbox_row(5), inbox_row(3, user_id=2)])
+    inbox.store(tx, [evolve(inbox_row(1), bot_id=BotId(1))])
+    assert oldest() == inbox_row(5)
+    end(tx, 5)
+    assert oldest() == inbox_row(7)
+    end(tx, 7)
+    assert oldest() is None
+
+
+def test_instances_with_the_same_updates_write_them_in_one_order(tx: Transaction) -> None:
+    """Else two of them wait for each other's rows."""
+    noted = NotingTransaction(tx)
+    inbox.store(noted, [inbox_row(3), inbox_row(1), inbox_row(2)])
+    [(_, parameters)] = noted.executed
+    assert isinstance(parameters, list)
+    assert parameters[1::11] == [1, 2, 3]

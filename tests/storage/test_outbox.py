@@ -56,8 +56,12 @@ def put(tx: Transaction, reply: Reply = TOAST, *, chat_id: int = CHAT, shard: in
     )
 
 
-def claim(tx: Transaction, claimant: str = "sender", limit: int = 100) -> list[OutboxRow]:
-    return outbox.claim(tx, shard=SHARD, claimant=claimant, limit=limit, epoch=EPOCH)
+def claim(
+    tx: Transaction, claimant: str = "sender", limit: int = 100, claim_no: int = 1
+) -> list[OutboxRow]:
+    return outbox.claim(
+        tx, shard=SHARD, claimant=claimant, claim_no=claim_no, limit=limit, epoch=EPOCH
+    )
 
 
 def in_slot(slot: str) -> ShowScreen:
@@ -76,6 +80,7 @@ def test_every_reply_comes_back_as_it_went_in(tx: Transaction, reply: Reply) -> 
             job_id=JobId("j"),
             created_at=NOW,
             attempts=0,
+            attempts_ambiguous=0,
             slot_message_id=None,
         )
     ]
@@ -88,9 +93,9 @@ def test_every_kind_of_reply_is_in_the_samples() -> None:
 def test_a_claimant_is_handed_each_row_once_in_order(tx: Transaction) -> None:
     ids = [put(tx) for _ in range(5)]
     put(tx, shard=1)
-    assert [row.outbox_id for row in claim(tx, limit=2)] == ids[:2]
-    assert [row.outbox_id for row in claim(tx)] == ids[2:]
-    assert claim(tx) == []
+    assert [row.outbox_id for row in claim(tx, limit=2, claim_no=1)] == ids[:2]
+    assert [row.outbox_id for row in claim(tx, claim_no=2)] == ids[2:]
+    assert claim(tx, claim_no=3) == []
 
 
 def test_a_new_incarnation_is_handed_all_that_was_left_unsent(tx: Transaction) -> None:
@@ -110,7 +115,7 @@ def test_attempts_are_counted_and_ambiguous_ones_apart(tx: Transaction) -> None:
     tries = [Attempted(outbox_id=outbox_id, is_ambiguous=kind) for kind in (False, True, True)]
     outbox.mark(tx, tries, epoch=EPOCH, now=NOW)
     [row] = claim(tx)
-    assert row.attempts == 3
+    assert (row.attempts, row.attempts_ambiguous) == (3, 2)
     assert outbox.ambiguous_count(tx) == 2
 
 
@@ -148,3 +153,29 @@ def test_the_depth_tells_how_many_wait_and_how_long(tx: Transaction) -> None:
     outbox_id = put(tx)
     outbox.mark(tx, [Skipped(outbox_id=outbox_id)], epoch=EPOCH, now=NOW)
     assert outbox.depth(tx, now=later(90)) == outbox.OutboxDepth(pending=1, oldest_age_s=90.0)
+
+
+def test_a_claim_whose_answer_was_lost_is_made_again(tx: Transaction) -> None:
+    ids = [put(tx) for _ in range(3)]
+    assert [row.outbox_id for row in claim(tx, limit=2, claim_no=1)] == ids[:2]
+    # The second claim was committed, and the connection broke before its answer came.
+    claim(tx, claim_no=2)
+    ids.append(put(tx))
+    assert [row.outbox_id for row in claim(tx, claim_no=2)] == ids[2:]
+    assert claim(tx, claim_no=3) == []
+
+
+def test_pruning_forgets_only_what_ended_long_ago_in_slices(tx: Transaction) -> None:
+    ids = [put(tx) for _ in range(4)]
+    for number, outbox_id in enumerate(ids[:3]):
+        at = later(-100 + number)
+        outbox.mark(tx, [Sent(outbox_id=outbox_id, message_id=None)], epoch=EPOCH, now=at)
+
+    def left() -> list[int]:
+        rows = tx.execute("SELECT outbox_id FROM outbox ORDER BY outbox_id")
+        return [outbox_id for (outbox_id,) in rows]
+
+    assert outbox.prune(tx, before=later(-98), limit=1) == 1
+    assert left() == ids[1:]
+    assert outbox.prune(tx, before=later(-98), limit=9) == 1
+    assert left() == ids[2:]

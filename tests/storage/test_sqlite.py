@@ -13,7 +13,7 @@ import trio
 import trio.testing
 from attrs import frozen
 
-from tests.storage.samples import BOT, SHARD, inbox_row, new_file
+from tests.storage.samples import BOT, SHARD, inbox_row, new_file, now
 from tests.storage.test_transact import TooLate, WorkBrokeError, stored_ids
 from trt.storage import inbox
 from trt.storage.database import Database, Transaction
@@ -64,7 +64,7 @@ async def failure_of(database: Database, store: list[int], *, sql: str = "") -> 
 
 
 async def test_transactions_that_wait_together_share_one_commit(tmp_path: Path) -> None:
-    async with open_sqlite(new_file(tmp_path)) as database:
+    async with open_sqlite(new_file(tmp_path), now=now) as database:
         async with busy_writer(database) as gate, trio.open_nursery() as nursery:
             for n in range(50):
                 nursery.start_soon(database.transact, inbox.store, [inbox_row(n)])
@@ -79,7 +79,7 @@ async def test_transactions_that_wait_together_share_one_commit(tmp_path: Path) 
 
 
 async def test_a_group_is_bounded(tmp_path: Path) -> None:
-    async with open_sqlite(new_file(tmp_path), group_max=4) as database:
+    async with open_sqlite(new_file(tmp_path), now=now, group_max=4) as database:
         async with busy_writer(database) as gate, trio.open_nursery() as nursery:
             for n in range(10):
                 nursery.start_soon(database.transact, inbox.store, [inbox_row(n)])
@@ -102,7 +102,7 @@ async def test_a_refusal_or_an_exception_does_not_hurt_its_neighbours(tmp_path: 
         with pytest.raises(WorkBrokeError):
             await database.transact(break_down)
 
-    async with open_sqlite(new_file(tmp_path)) as database:
+    async with open_sqlite(new_file(tmp_path), now=now) as database:
         async with busy_writer(database) as gate, trio.open_nursery() as nursery:
             for number in (1, 3, 5):
                 nursery.start_soon(database.transact, inbox.store, [inbox_row(number)])
@@ -131,7 +131,7 @@ async def test_a_commit_that_fails_has_failed_for_all_of_the_group(
             "CREATE TABLE orphan (id INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED)"
         )
     failures: dict[int, type | None] = {}
-    async with open_sqlite(path) as database:
+    async with open_sqlite(path, now=now) as database:
 
         async def attempt(number: int) -> None:
             bad = sql if number == 2 else ""
@@ -152,7 +152,7 @@ async def test_a_caller_cancelled_in_the_middle_still_learns_that_it_was_committ
     tmp_path: Path,
 ) -> None:
     learned: list[str] = []
-    async with open_sqlite(new_file(tmp_path)) as database:
+    async with open_sqlite(new_file(tmp_path), now=now) as database:
         gate = Gate(threading.Event(), threading.Event())
 
         async def caller(scope: trio.CancelScope) -> None:
@@ -177,7 +177,7 @@ async def test_a_caller_cancelled_in_the_middle_still_learns_that_it_was_committ
 async def test_a_full_queue_makes_callers_wait_outside_where_they_can_be_cancelled(
     tmp_path: Path,
 ) -> None:
-    async with open_sqlite(new_file(tmp_path), group_max=1, waiting_max=2) as database:
+    async with open_sqlite(new_file(tmp_path), now=now, group_max=1, waiting_max=2) as database:
         async with busy_writer(database) as gate, trio.open_nursery() as nursery:
             nursery.start_soon(database.transact, inbox.store, [inbox_row(1)])
             await trio.testing.wait_all_tasks_blocked()
@@ -194,7 +194,7 @@ async def test_a_file_locked_by_another_process_is_unavailable_and_then_availabl
     tmp_path: Path,
 ) -> None:
     path = new_file(tmp_path)
-    async with open_sqlite(path, busy_timeout_s=0.01) as database:
+    async with open_sqlite(path, now=now, busy_timeout_s=0.01) as database:
         with closing(connect(path)) as other:
             other.execute("BEGIN IMMEDIATE")
             assert await failure_of(database, [1]) is DatabaseUnavailable
@@ -206,7 +206,7 @@ async def test_a_file_locked_by_another_process_is_unavailable_and_then_availabl
 async def test_a_full_disk_loses_only_what_was_not_acknowledged(tmp_path: Path) -> None:
     path = new_file(tmp_path)
     failures: dict[int, type | None] = {}
-    async with open_sqlite(path) as database:
+    async with open_sqlite(path, now=now) as database:
         [pages] = (await database.transact(lambda tx: tx.execute("PRAGMA page_count"))).one()
         await database.transact(lambda tx: tx.execute(f"PRAGMA max_page_count = {pages + 4}"))
 
@@ -233,13 +233,16 @@ def test_a_read_only_file_is_unavailable() -> None:
     with closing(connect(":memory:")) as connection:
         connection.execute("CREATE TABLE t (x)")
         connection.execute("PRAGMA query_only = ON")
-        with open_sqlite_inline(connection) as database, pytest.raises(DatabaseUnavailable):
+        with (
+            open_sqlite_inline(connection, now=now) as database,
+            pytest.raises(DatabaseUnavailable),
+        ):
             trio.run(database.transact, lambda tx: tx.execute("INSERT INTO t VALUES (1)"))
 
 
 async def test_closing_commits_what_waits_and_refuses_what_comes_after(tmp_path: Path) -> None:
     path = new_file(tmp_path)
-    async with open_sqlite(path) as database, trio.open_nursery() as nursery:
+    async with open_sqlite(path, now=now) as database, trio.open_nursery() as nursery:
         for n in range(5):
             nursery.start_soon(database.transact, inbox.store, [inbox_row(n)])
     assert await failure_of(database, [9]) is DatabaseUnavailable
@@ -256,7 +259,7 @@ async def test_a_path_that_cannot_be_a_database_is_named_with_the_mend(tmp_path:
         (text, "move it away"),
     ]:
         with pytest.raises(DatabaseUnopenable) as raised:
-            async with open_sqlite(path):
+            async with open_sqlite(path, now=now):
                 pass
         assert str(path) in str(raised.value)
         assert mend in str(raised.value)
@@ -270,7 +273,7 @@ def test_every_connection_is_durable_and_checks_foreign_keys(tmp_path: Path) -> 
 
 WRITER = """
 import sys, trio
-from tests.storage.samples import inbox_row
+from tests.storage.samples import inbox_row, now
 from trt.storage import inbox
 from trt.storage.sqlite import open_sqlite
 
@@ -280,7 +283,7 @@ async def write(database, start):
         print(n, flush=True)
 
 async def main():
-    async with open_sqlite(sys.argv[1]) as database, trio.open_nursery() as nursery:
+    async with open_sqlite(sys.argv[1], now=now) as database, trio.open_nursery() as nursery:
         for start in range(4):
             nursery.start_soon(write, database, start)
 

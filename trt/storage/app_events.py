@@ -83,8 +83,12 @@ def of_cid(tx: Transaction, cid: Cid) -> list[AppEvent]:
     ]
 
 
-def prune(tx: Transaction, before: datetime) -> int:
-    """Forget events older than a time, and return how many."""
+def prune(tx: Transaction, *, before: datetime, limit: int) -> int:
+    """Forget at most `limit` events older than a time, and return how many."""
     return tx.execute(
-        "DELETE FROM app_events WHERE at < :before", {"before": to_unix(before)}
+        """
+        DELETE FROM app_events WHERE event_id IN (
+          SELECT event_id FROM app_events WHERE at < :before ORDER BY at LIMIT :limit)
+        """,
+        {"before": to_unix(before), "limit": limit},
     ).count

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Generic
 
 from attrs import define, field
@@ -33,7 +34,11 @@ class Request(Generic[T]):
         return result
 
 
-def commit_together(connection: sqlite3.Connection, requests: Sequence[Request[Any]]) -> None:
+def commit_together(
+    connection: sqlite3.Connection,
+    requests: Sequence[Request[Any]],
+    now: Callable[[], datetime],
+) -> None:
     """Run the requests in order and commit them at once; how each ended is in the request.
 
     A refusal or an exception rolls back only its own request. When the commit fails, or the engine
@@ -42,7 +47,7 @@ def commit_together(connection: sqlite3.Connection, requests: Sequence[Request[A
     try:
         connection.execute("BEGIN IMMEDIATE")
         for request in requests:
-            _run_in_savepoint(connection, request)
+            _run_in_savepoint(connection, request, now)
         connection.execute("COMMIT")
     except Exception as error:  # noqa: BLE001 - every waiting caller must learn of it
         if connection.in_transaction:
@@ -52,10 +57,12 @@ def commit_together(connection: sqlite3.Connection, requests: Sequence[Request[A
             request.error.__cause__ = error
 
 
-def _run_in_savepoint(connection: sqlite3.Connection, request: Request[Any]) -> None:
+def _run_in_savepoint(
+    connection: sqlite3.Connection, request: Request[Any], now: Callable[[], datetime]
+) -> None:
     connection.execute("SAVEPOINT work")
     try:
-        request.results.append(request.work(SQLiteTransaction(connection)))
+        request.results.append(request.work(SQLiteTransaction(connection, now)))
     except BaseException as error:  # noqa: ASYNC103, BLE001 - the caller's, not this thread's
         request.error = error
     if not connection.in_transaction:

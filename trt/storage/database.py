@@ -1,6 +1,7 @@
 """The port to the database: transactions, refusals and what an engine promises."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from attrs import frozen
@@ -54,6 +55,18 @@ class Transaction(Protocol):
 
         Raises:
             DatabaseUnavailable: The database could not do it now.
+        """
+        ...
+
+    def clock(self) -> datetime:
+        """Return the time by the clock that all instances on this database share."""
+        ...
+
+    def notify(self, topic: str) -> None:
+        """Wake whoever listens for the topic, in any process, once this transaction commits.
+
+        Best effort: a listener that misses it finds the rows with its next look. Only an engine
+        that carries notifications does anything.
         """
         ...
 

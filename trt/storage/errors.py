@@ -4,8 +4,16 @@
 class DatabaseUnavailable(Exception):  # noqa: N818 - named for what happened
     """The database could not do it now: locked, full, read-only, broken disk, or closed.
 
-    Nothing of the transaction was kept. Let it crash: the supervisor tries again with backoff, and
-    an update or callback that was not stored is refused, so that its sender keeps it.
+    Nothing of the transaction was kept (but see `CommitUnknown`). Let it crash: the supervisor
+    tries again with backoff, and an update or callback that was not stored is refused, so that its
+    sender keeps it.
+    """
+
+
+class CommitUnknown(DatabaseUnavailable):
+    """The connection broke during the commit, and whether it was kept could not be found out.
+
+    As after a crash at that moment: read the state again, act on what is there, assume nothing.
     """
 
 
@@ -27,7 +35,7 @@ class LedgerMismatch(Exception):  # noqa: N818 - named for what happened
 
 
 class DatabaseUnopenable(Exception):  # noqa: N818 - named for what happened
-    """The database file cannot be opened; the message names the path and the mend."""
+    """The database cannot be opened; the message names the file or server and the mend."""
 
 
 class MigrationRefused(Exception):  # noqa: N818 - named for what happened
@@ -52,6 +60,16 @@ class MigrationMisnamed(MigrationRefused):
 
 class MigrationFailed(MigrationRefused):
     """A step's SQL failed and was rolled back whole: mend the SQL or the data it stumbled on."""
+
+
+class ShardsDiffer(Exception):  # noqa: N818 - named for what happened
+    """The installation has another number of shards than the configuration says."""
+
+    def __init__(self, settled: int, configured: int) -> None:
+        super().__init__(
+            f"the database was set up for SHARDS={settled} and is started with SHARDS={configured}:"
+            f" set SHARDS={settled}, the number cannot change once there are users"
+        )
 
 
 class DatabaseIsNewer(MigrationRefused):

@@ -14,7 +14,8 @@ class FencedDatabase(Database):
     """Checks the lease's epoch inside every transaction, before the work.
 
     Correct for an engine that runs writing transactions one after the other (SQLite's
-    `BEGIN IMMEDIATE`): between the check and the commit nobody can take the lease over.
+    `BEGIN IMMEDIATE`): between the check and the commit nobody can take the lease over. Where
+    they run side by side, the check must also lock what it has read.
     """
 
     def __init__(self, database: Database, lease_name: str, epoch: int) -> None:
@@ -27,7 +28,7 @@ class FencedDatabase(Database):
         self, work: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         def checked(tx: Transaction) -> T:
-            if not lease.is_held(tx, self._lease_name, epoch=self._epoch):
+            if not lease.may_write(tx, self._lease_name, epoch=self._epoch):
                 raise Fenced(self._lease_name, self._epoch)
             return work(tx, *args, **kwargs)
 

@@ -48,6 +48,8 @@ def store(tx: Transaction, rows: Sequence[InboxRow]) -> frozenset[UpdateId]:
 
     The others were stored before; an id that is twice in the batch counts once.
     """
+    # In one order everywhere, so that two instances with the same updates do not deadlock.
+    rows = sorted(rows, key=lambda row: row.update_id)
     assert len({row.bot_id for row in rows}) <= 1, "a batch belongs to one bot"
     stored = insert_rows(
         tx,
@@ -72,6 +74,38 @@ def unfinished(tx: Transaction, *, bot_id: BotId, shard: Shard, limit: int) -> l
         ORDER BY update_id LIMIT :limit
         """,
         {"bot_id": bot_id, "shard": shard, "limit": limit},
+    )
+    return [_inbox_row(row) for row in rows]
+
+
+def oldest_unfinished(tx: Transaction, *, bot_id: BotId, user_id: UserId) -> InboxRow | None:
+    """Return the first of a user's updates that has not ended, by the order of their ids.
+
+    A pre-checkout does not count: it waits behind nothing, and nothing waits behind it.
+    """
+    row = tx.execute(
+        """
+        SELECT bot_id, update_id, user_id, chat_id, kind, callback_id, cid, payload, received_at,
+               shard, attempts
+        FROM inbox WHERE bot_id = :bot_id AND user_id = :user_id AND state = 'new'
+          AND kind <> 'pre_checkout_query'
+        ORDER BY update_id LIMIT 1
+        """,
+        {"bot_id": bot_id, "user_id": user_id},
+    ).first()
+    return None if row is None else _inbox_row(row)
+
+
+def taps_waiting(tx: Transaction, *, shard: Shard, limit: int) -> list[InboxRow]:
+    """Return at most `limit` taps on buttons that have not ended, the newest first."""
+    rows = tx.execute(
+        """
+        SELECT bot_id, update_id, user_id, chat_id, kind, callback_id, cid, payload, received_at,
+               shard, attempts
+        FROM inbox WHERE shard = :shard AND state = 'new' AND callback_id IS NOT NULL
+        ORDER BY update_id DESC LIMIT :limit
+        """,
+        {"shard": shard, "limit": limit},
     )
     return [_inbox_row(row) for row in rows]
 
@@ -134,15 +168,19 @@ def depth(tx: Transaction) -> int:
     return int(count)
 
 
-def prune(tx: Transaction, *, before: datetime) -> int:
-    """Forget updates that ended before a time, and return how many.
+def prune(tx: Transaction, *, before: datetime, limit: int) -> int:
+    """Forget at most `limit` updates that ended before a time, and return how many.
 
     Telegram delivers an update again for up to 24 hours, so `before` must lie further back: the
     row is what recognises the repetition.
     """
     return tx.execute(
-        "DELETE FROM inbox WHERE state <> 'new' AND finished_at < :before",
-        {"before": to_unix(before)},
+        """
+        DELETE FROM inbox WHERE (bot_id, update_id) IN (
+          SELECT bot_id, update_id FROM inbox WHERE state <> 'new' AND finished_at < :before
+          ORDER BY finished_at LIMIT :limit)
+        """,
+        {"before": to_unix(before), "limit": limit},
     ).count
 
 

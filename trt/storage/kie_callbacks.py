@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from trt.domain.ids import JobId, TaskId
+from trt.domain.ids import JobId, Shard, TaskId
 from trt.storage.database import Transaction
 from trt.storage.timestamps import to_unix
 
@@ -28,14 +28,29 @@ def task_of(tx: Transaction, job_id: JobId) -> TaskId | None:
     return None if row is None else TaskId(row[0])
 
 
-def waiting(tx: Transaction) -> list[tuple[JobId, TaskId]]:
-    """Return the callbacks of jobs that have not ended, in order of arrival."""
+def waiting(tx: Transaction, *, shard: Shard) -> list[tuple[JobId, TaskId]]:
+    """Return the callbacks of a shard's jobs that have not ended, in order of arrival."""
     rows = tx.execute(
         """
         SELECT kie_callbacks.job_id, kie_callbacks.task_id
         FROM jobs JOIN kie_callbacks ON kie_callbacks.job_id = jobs.job_id
-        WHERE jobs.state NOT IN ('delivered', 'failed')
+        WHERE jobs.shard = :shard AND jobs.state NOT IN ('delivered', 'failed')
         ORDER BY kie_callbacks.received_at, kie_callbacks.job_id
-        """
+        """,
+        {"shard": shard},
     )
     return [(JobId(job_id), TaskId(task_id)) for job_id, task_id in rows]
+
+
+def prune(tx: Transaction, *, before: datetime, limit: int) -> int:
+    """Forget at most `limit` old callbacks whose jobs no longer need them; return how many."""
+    return tx.execute(
+        """
+        DELETE FROM kie_callbacks WHERE job_id IN (
+          SELECT job_id FROM kie_callbacks WHERE received_at < :before AND NOT EXISTS (
+            SELECT 1 FROM jobs
+            WHERE jobs.job_id = kie_callbacks.job_id AND state NOT IN ('delivered', 'failed'))
+          ORDER BY received_at LIMIT :limit)
+        """,
+        {"before": to_unix(before), "limit": limit},
+    ).count

@@ -3,10 +3,13 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from trt.storage.database import Row, Transaction
 from trt.storage.timestamps import from_unix, to_unix
+
+TAKEOVERS_KEPT = 200
+"""How much of its history a lease keeps."""
 
 
 class TakeoverReason(StrEnum):
@@ -14,18 +17,24 @@ class TakeoverReason(StrEnum):
 
     RELEASED = "released"
     EXPIRED = "expired"
+    CRASHED = "crashed"
+    """Its holder's session was gone before the lease ran out."""
+    DEPOSED = "deposed"
+    """An operator took it away."""
 
 
 @frozen(kw_only=True)
 class Takeover:
     """One change of the lease's holder."""
 
+    epoch: int
+    """The one that began with it."""
     from_holder: str
     to_holder: str
     at: datetime
     reason: TakeoverReason
     gap_s: float
-    """How long nobody was active at most: since the release, or since the last renewal."""
+    """How long nobody was active at most: since it was free, or since the last renewal."""
 
 
 @frozen(kw_only=True)
@@ -34,60 +43,89 @@ class LeaseRow:
 
     name: str
     holder: str | None
-    """The incarnation of a process that holds it; None after a release."""
+    """The incarnation of a process that holds it; None while it is free."""
     pid: int | None
     epoch: int
     acquired_at: datetime
     renewed_at: datetime
     expires_at: datetime
+    released_by: str | None
+    """Who held it last, while it is free."""
+    is_deposed: bool
+    """Whether it is free because an operator took it away."""
+    has_session_lock: bool
+    """Whether the holder's session vouches for it: gone, the holder is."""
     takeover: Takeover | None
-    """The last one; None while the first holder ever holds it."""
+    """How the epoch began; None for the very first holder's."""
+    now: datetime
+    """The shared clock when this was read: ages are counted from it."""
 
 
-@frozen(kw_only=True)
+@frozen
 class Acquired:
-    """The lease is ours until `ttl_s` from the `now` of the call."""
+    """The lease is ours until `row.expires_at`."""
 
-    epoch: int
-    takeover: Takeover | None
-    """None for the very first acquisition and for a repeated one by the living holder."""
+    row: LeaseRow
+
+    @property
+    def epoch(self) -> int:
+        """The epoch under which we may write."""
+        return self.row.epoch
+
+    @property
+    def takeover(self) -> Takeover | None:
+        """How the epoch began; None when nobody had the lease before."""
+        return self.row.takeover
 
 
-@frozen(kw_only=True)
+@frozen
 class HeldBy:
     """Somebody else holds it."""
 
-    holder: str
-    epoch: int
-    expires_at: datetime
+    row: LeaseRow
+
+
+def topic(name: str) -> str:
+    """Return what is notified when the lease becomes free."""
+    return f"lease:{name}"
 
 
 def read(tx: Transaction, name: str) -> LeaseRow | None:
     """Return the lease, or None when nobody ever held it."""
     row = tx.execute(
         """
-        SELECT name, holder, pid, epoch, acquired_at, renewed_at, expires_at,
-               takeover_from, takeover_to, takeover_at, takeover_reason, takeover_gap_s
-        FROM lease WHERE name = :name
+        SELECT lease.name, lease.holder, lease.pid, lease.epoch, lease.acquired_at,
+               lease.renewed_at, lease.expires_at, lease.released_by, lease.is_deposed,
+               lease.has_session_lock, takeover.epoch, takeover.from_holder, takeover.to_holder,
+               takeover.at, takeover.reason, takeover.gap_s
+        FROM lease LEFT JOIN lease_takeovers AS takeover
+          ON takeover.name = lease.name AND takeover.epoch = lease.epoch
+        WHERE lease.name = :name
         """,
         {"name": name},
     ).first()
-    return None if row is None else _lease_row(row)
+    return None if row is None else _lease_row(row, tx.clock())
 
 
-def is_held(tx: Transaction, name: str, *, epoch: int) -> bool:
+def may_write(tx: Transaction, name: str, *, epoch: int) -> bool:
     """Return whether the lease is held under this epoch; its expiry plays no part."""
     found = tx.execute(
-        "SELECT 1 FROM lease WHERE name = :name AND epoch = :epoch AND holder IS NOT NULL",
-        {"name": name, "epoch": epoch},
+        "SELECT 1 FROM fences WHERE name = :name AND epoch = :epoch", {"name": name, "epoch": epoch}
     )
     return found.first() is not None
 
 
 def acquire(
-    tx: Transaction, name: str, *, holder: str, pid: int, ttl_s: float, now: datetime
+    tx: Transaction,
+    name: str,
+    *,
+    holder: str,
+    pid: int,
+    ttl_s: float,
+    has_session_lock: bool = False,
+    is_holder_gone: bool = False,
 ) -> Acquired | HeldBy:
-    """Take the lease if it is free, released or expired.
+    """Take the lease if it is free, has expired or its holder is known to be gone.
 
     The epoch grows with every acquisition, except when the living holder asks again: that is a
     retry and only extends it.
@@ -98,139 +136,234 @@ def acquire(
         holder: This incarnation of the process; a restarted process must use another.
         pid: For the operator's eyes only.
         ttl_s: How long the lease lasts without a renewal.
-        now: The wall-clock time; all contenders must share one clock.
+        has_session_lock: Whether our session will vouch for us.
+        is_holder_gone: Whether no session vouches for anybody; it counts if one did before.
     """
     assert ttl_s > 0
-    expires_at = now + timedelta(seconds=ttl_s)
-    standing = read(tx, name)
-    if standing is None:
-        _write(
+    standing = read(tx, name) or _first_row(tx, name)
+    if standing.holder == holder and standing.expires_at > standing.now:
+        renewed = renew(
             tx,
-            LeaseRow(
-                name=name,
-                holder=holder,
-                pid=pid,
-                epoch=1,
-                acquired_at=now,
-                renewed_at=now,
-                expires_at=expires_at,
-                takeover=None,
-            ),
+            name,
+            holder=holder,
+            epoch=standing.epoch,
+            ttl_s=ttl_s,
+            has_session_lock=has_session_lock,
         )
-        return Acquired(epoch=1, takeover=None)
-    if standing.holder is not None and standing.expires_at > now:
-        if standing.holder != holder:
-            return HeldBy(
-                holder=standing.holder, epoch=standing.epoch, expires_at=standing.expires_at
-            )
-        renew(tx, name, holder=holder, epoch=standing.epoch, ttl_s=ttl_s, now=now)
-        return Acquired(epoch=standing.epoch, takeover=None)
-    takeover = _takeover(tx, standing, to_holder=holder, now=now)
-    epoch = standing.epoch + 1
-    _write(
-        tx,
-        LeaseRow(
-            name=name,
+        if renewed is not None:
+            return Acquired(renewed)
+    reason = why_free(standing, is_holder_gone=is_holder_gone)
+    if reason is None:
+        return HeldBy(standing)
+    taken = evolve(
+        standing,
+        holder=holder,
+        pid=pid,
+        epoch=standing.epoch + 1,
+        acquired_at=standing.now,
+        renewed_at=standing.now,
+        expires_at=standing.now + timedelta(seconds=ttl_s),
+        released_by=None,
+        is_deposed=False,
+        has_session_lock=has_session_lock,
+        takeover=_takeover(standing, reason, to_holder=holder),
+    )
+    if not _write(tx, taken, instead_of=standing):
+        # Somebody was quicker, or the holder came back to life: look at what stands now.
+        return acquire(
+            tx,
+            name,
             holder=holder,
             pid=pid,
-            epoch=epoch,
-            acquired_at=now,
-            renewed_at=now,
-            expires_at=expires_at,
-            takeover=takeover,
-        ),
-    )
-    return Acquired(epoch=epoch, takeover=takeover)
+            ttl_s=ttl_s,
+            has_session_lock=has_session_lock,
+            is_holder_gone=is_holder_gone,
+        )
+    if taken.takeover is not None:
+        _remember(tx, name, taken.takeover)
+    return Acquired(taken)
 
 
 def renew(
-    tx: Transaction, name: str, *, holder: str, epoch: int, ttl_s: float, now: datetime
-) -> bool:
-    """Extend the lease to `ttl_s` from `now`; False when it is no longer this holder's."""
+    tx: Transaction,
+    name: str,
+    *,
+    holder: str,
+    epoch: int,
+    ttl_s: float,
+    has_session_lock: bool = False,
+) -> LeaseRow | None:
+    """Extend the lease to `ttl_s` from now; None when it is no longer this holder's."""
+    now = to_unix(tx.clock())
     renewed = tx.execute(
         """
-        UPDATE lease SET renewed_at = :now, expires_at = :expires_at
+        UPDATE lease SET
+          renewed_at = :now, expires_at = :expires_at, has_session_lock = :has_session_lock
         WHERE name = :name AND holder = :holder AND epoch = :epoch
         """,
         {
             "name": name,
             "holder": holder,
             "epoch": epoch,
-            "now": to_unix(now),
-            "expires_at": to_unix(now) + ttl_s,
+            "now": now,
+            "expires_at": now + ttl_s,
+            "has_session_lock": int(has_session_lock),
         },
     )
-    return renewed.count == 1
+    return read(tx, name) if renewed.count == 1 else None
 
 
-def release(tx: Transaction, name: str, *, holder: str, epoch: int, now: datetime) -> bool:
-    """Give the lease up at once; False when it was no longer this holder's.
+def why_free(standing: LeaseRow, *, is_holder_gone: bool) -> TakeoverReason | None:
+    """Return why the lease may be taken as it stands, or None when it may not.
 
-    The epoch stays, so that everything still fenced by it can commit nothing from now on.
+    Args:
+        standing: The lease, just read.
+        is_holder_gone: Whether no session vouches for anybody; it counts if one did before.
     """
-    released = tx.execute(
-        """
-        UPDATE lease SET holder = NULL, pid = NULL, released_by = holder, expires_at = :now
-        WHERE name = :name AND holder = :holder AND epoch = :epoch
-        """,
-        {"name": name, "holder": holder, "epoch": epoch, "now": to_unix(now)},
-    )
-    return released.count == 1
-
-
-def _takeover(tx: Transaction, standing: LeaseRow, *, to_holder: str, now: datetime) -> Takeover:
     if standing.holder is None:
-        [released_by] = tx.execute(
-            "SELECT released_by FROM lease WHERE name = :name", {"name": standing.name}
-        ).one()
-        from_holder, reason, since = released_by, TakeoverReason.RELEASED, standing.expires_at
-    else:
-        from_holder, reason, since = standing.holder, TakeoverReason.EXPIRED, standing.renewed_at
+        return TakeoverReason.DEPOSED if standing.is_deposed else TakeoverReason.RELEASED
+    if standing.expires_at <= standing.now:
+        return TakeoverReason.EXPIRED
+    if is_holder_gone and standing.has_session_lock:
+        return TakeoverReason.CRASHED
+    return None
+
+
+def release(tx: Transaction, name: str, *, holder: str, epoch: int) -> bool:
+    """Give the lease up at once and wake who waits; False when it was no longer this holder's.
+
+    The epoch stays, and from now on nobody may write under it.
+    """
+    return _free(tx, name, holder=holder, epoch=epoch, is_deposed=False)
+
+
+def depose(tx: Transaction, name: str, *, epoch: int) -> bool:
+    """Take the lease away from its holder; False when it is no longer held under this epoch."""
+    standing = read(tx, name)
+    if standing is None or standing.holder is None:
+        return False
+    return _free(tx, name, holder=standing.holder, epoch=epoch, is_deposed=True)
+
+
+def history(tx: Transaction, name: str, *, limit: int = TAKEOVERS_KEPT) -> list[Takeover]:
+    """Return the last takeovers of a lease, newest first."""
+    rows = tx.execute(
+        """
+        SELECT epoch, from_holder, to_holder, at, reason, gap_s FROM lease_takeovers
+        WHERE name = :name ORDER BY epoch DESC LIMIT :limit
+        """,
+        {"name": name, "limit": limit},
+    )
+    return [_takeover_of_row(row) for row in rows]
+
+
+def _takeover(standing: LeaseRow, reason: TakeoverReason, *, to_holder: str) -> Takeover | None:
+    """Return how the next epoch begins; None when nobody had the lease before."""
+    is_free = standing.holder is None
+    from_holder = standing.released_by if is_free else standing.holder
+    if from_holder is None:
+        return None
+    since = standing.expires_at if is_free else standing.renewed_at
     return Takeover(
+        epoch=standing.epoch + 1,
         from_holder=from_holder,
         to_holder=to_holder,
-        at=now,
+        at=standing.now,
         reason=reason,
-        gap_s=max(0.0, (now - since).total_seconds()),
+        gap_s=max(0.0, (standing.now - since).total_seconds()),
     )
 
 
-def _write(tx: Transaction, lease: LeaseRow) -> None:
-    takeover = lease.takeover
+def _first_row(tx: Transaction, name: str) -> LeaseRow:
+    """Put a lease there that nobody holds; the epoch goes on where a deleted row once was."""
+    now = to_unix(tx.clock())
     tx.execute(
         """
-        INSERT INTO lease
-          (name, holder, pid, epoch, acquired_at, renewed_at, expires_at,
-           takeover_from, takeover_to, takeover_at, takeover_reason, takeover_gap_s)
-        VALUES
-          (:name, :holder, :pid, :epoch, :acquired_at, :acquired_at, :expires_at,
-           :takeover_from, :takeover_to, :takeover_at, :takeover_reason, :takeover_gap_s)
-        ON CONFLICT (name) DO UPDATE SET
-          holder = excluded.holder, pid = excluded.pid, epoch = excluded.epoch,
-          released_by = NULL, acquired_at = excluded.acquired_at,
-          renewed_at = excluded.renewed_at, expires_at = excluded.expires_at,
-          takeover_from = excluded.takeover_from, takeover_to = excluded.takeover_to,
-          takeover_at = excluded.takeover_at, takeover_reason = excluded.takeover_reason,
-          takeover_gap_s = excluded.takeover_gap_s
+        INSERT INTO lease (name, epoch, acquired_at, renewed_at, expires_at)
+        SELECT :name, COALESCE(MAX(known.epoch), 0), :now, :now, :now FROM (
+          SELECT epoch FROM fences WHERE name = :name
+          UNION ALL SELECT epoch FROM lease_takeovers WHERE name = :name) AS known
+        WHERE 1 = 1
+        ON CONFLICT (name) DO NOTHING
+        """,
+        {"name": name, "now": now},
+    )
+    row = read(tx, name)
+    assert row is not None
+    return row
+
+
+def _write(tx: Transaction, taken: LeaseRow, *, instead_of: LeaseRow) -> bool:
+    """Put the lease into new hands if it still stands as it was read."""
+    written = tx.execute(
+        """
+        UPDATE lease SET
+          holder = :holder, pid = :pid, epoch = :epoch, acquired_at = :now, renewed_at = :now,
+          expires_at = :expires_at, released_by = NULL, is_deposed = 0,
+          has_session_lock = :has_session_lock
+        WHERE name = :name AND epoch = :epoch_before AND expires_at = :expires_at_before
         """,
         {
-            "name": lease.name,
-            "holder": lease.holder,
-            "pid": lease.pid,
-            "epoch": lease.epoch,
-            "acquired_at": to_unix(lease.acquired_at),
-            "expires_at": to_unix(lease.expires_at),
-            "takeover_from": takeover and takeover.from_holder,
-            "takeover_to": takeover and takeover.to_holder,
-            "takeover_at": takeover and to_unix(takeover.at),
-            "takeover_reason": takeover and takeover.reason,
-            "takeover_gap_s": takeover and takeover.gap_s,
+            "name": taken.name,
+            "holder": taken.holder,
+            "pid": taken.pid,
+            "epoch": taken.epoch,
+            "now": to_unix(taken.acquired_at),
+            "expires_at": to_unix(taken.expires_at),
+            "has_session_lock": int(taken.has_session_lock),
+            "epoch_before": instead_of.epoch,
+            "expires_at_before": to_unix(instead_of.expires_at),
         },
+    )
+    return written.count == 1
+
+
+def _remember(tx: Transaction, name: str, takeover: Takeover) -> None:
+    tx.execute(
+        """
+        INSERT INTO lease_takeovers (name, epoch, from_holder, to_holder, at, reason, gap_s)
+        VALUES (:name, :epoch, :from_holder, :to_holder, :at, :reason, :gap_s)
+        """,
+        {
+            "name": name,
+            "epoch": takeover.epoch,
+            "from_holder": takeover.from_holder,
+            "to_holder": takeover.to_holder,
+            "at": to_unix(takeover.at),
+            "reason": takeover.reason,
+            "gap_s": takeover.gap_s,
+        },
+    )
+    tx.execute(
+        "DELETE FROM lease_takeovers WHERE name = :name AND epoch <= :forgotten",
+        {"name": name, "forgotten": takeover.epoch - TAKEOVERS_KEPT},
     )
 
 
-def _lease_row(row: Row) -> LeaseRow:
-    name, holder, pid, epoch, acquired_at, renewed_at, expires_at, *takeover = row
+def _free(tx: Transaction, name: str, *, holder: str, epoch: int, is_deposed: bool) -> bool:
+    freed = tx.execute(
+        """
+        UPDATE lease SET
+          holder = NULL, pid = NULL, released_by = holder, expires_at = :now,
+          is_deposed = :is_deposed, has_session_lock = 0
+        WHERE name = :name AND holder = :holder AND epoch = :epoch
+        """,
+        {
+            "name": name,
+            "holder": holder,
+            "epoch": epoch,
+            "is_deposed": int(is_deposed),
+            "now": to_unix(tx.clock()),
+        },
+    )
+    if freed.count:
+        tx.notify(topic(name))
+    return freed.count == 1
+
+
+def _lease_row(row: Row, now: datetime) -> LeaseRow:
+    name, holder, pid, epoch, acquired_at, renewed_at, expires_at, released_by = row[:8]
+    is_deposed, has_session_lock, *takeover = row[8:]
     return LeaseRow(
         name=name,
         holder=holder,
@@ -239,16 +372,18 @@ def _lease_row(row: Row) -> LeaseRow:
         acquired_at=from_unix(acquired_at),
         renewed_at=from_unix(renewed_at),
         expires_at=from_unix(expires_at),
-        takeover=_takeover_of(*takeover),
+        released_by=released_by,
+        is_deposed=bool(is_deposed),
+        has_session_lock=bool(has_session_lock),
+        takeover=None if takeover[0] is None else _takeover_of_row(tuple(takeover)),
+        now=now,
     )
 
 
-def _takeover_of(
-    from_holder: str | None, to_holder: str, at: float, reason: str, gap_s: float
-) -> Takeover | None:
-    if from_holder is None:
-        return None
+def _takeover_of_row(row: Row) -> Takeover:
+    epoch, from_holder, to_holder, at, reason, gap_s = row
     return Takeover(
+        epoch=epoch,
         from_holder=from_holder,
         to_holder=to_holder,
         at=from_unix(at),

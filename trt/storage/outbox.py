@@ -8,16 +8,25 @@ import msgspec
 from attrs import frozen
 
 from trt.domain.ids import ChatId, Cid, JobId, MessageId, Shard
-from trt.domain.replies import AnswerCallback, Reply, SendResult, ShowScreen
+from trt.domain.replies import (
+    AnswerCallback,
+    PassOnFile,
+    Reply,
+    SendInvoice,
+    SendResult,
+    ShowScreen,
+)
 from trt.storage.database import Row, Transaction
 from trt.storage.timestamps import from_unix, to_unix
 
 OutboxId = NewType("OutboxId", int)
 
-_DECODERS: dict[str, msgspec.json.Decoder[ShowScreen | AnswerCallback | SendResult]] = {
+_DECODERS: dict[str, msgspec.json.Decoder[Reply]] = {
     "show_screen": msgspec.json.Decoder(ShowScreen),
     "answer_callback": msgspec.json.Decoder(AnswerCallback),
     "send_result": msgspec.json.Decoder(SendResult),
+    "send_invoice": msgspec.json.Decoder(SendInvoice),
+    "pass_on_file": msgspec.json.Decoder(PassOnFile),
 }
 
 
@@ -40,6 +49,8 @@ class OutboxRow:
     created_at: datetime
     attempts: int
     """How often somebody tried before, also in an earlier life of the sender."""
+    attempts_ambiguous: int
+    """After how many of them Telegram may have taken it all the same."""
     slot_message_id: MessageId | None
     """The message last sent in this chat for the reply's slot, as of the claim. The sender itself
     knows better about rows of the same slot that it sent since."""
@@ -123,31 +134,61 @@ def put(  # noqa: PLR0913 - the columns of a reply
 
 
 def claim(
-    tx: Transaction, *, shard: Shard, claimant: str, limit: int, epoch: int
+    tx: Transaction, *, shard: Shard, claimant: str, claim_no: int, limit: int, epoch: int
 ) -> list[OutboxRow]:
     """Hand over unsent replies that this claimant does not have yet, in the order of their numbers.
 
     The claimant keeps them in memory until it marks them. A new incarnation of the sender uses a
     new name, and so is handed everything that the old one left unsent.
+
+    Args:
+        tx: A transaction of the active branch, fenced by its lease.
+        shard: Whose replies.
+        claimant: This incarnation of the sender.
+        claim_no: Counts its claims. One whose answer was lost, though it was committed, is made
+            again under the same number: then what it took is handed over again.
+        limit: How many at most.
+        epoch: The lease's.
     """
     rows = tx.execute(
         """
-        UPDATE outbox SET claimant = :claimant, epoch = :epoch
+        UPDATE outbox SET claimant = :claimant, claim_no = :claim_no, epoch = :epoch
         WHERE outbox_id IN (
           SELECT outbox_id FROM outbox
           WHERE shard = :shard AND state = 'pending'
-            AND (claimant IS NULL OR claimant <> :claimant)
+            AND (claimant IS NULL OR claimant <> :claimant OR claim_no = :claim_no)
           ORDER BY outbox_id LIMIT :limit)
-        RETURNING outbox_id, chat_id, kind, reply, cid, job_id, created_at, attempts, (
+        RETURNING outbox_id, chat_id, kind, reply, cid, job_id, created_at, attempts,
+          attempts_ambiguous, (
           SELECT earlier.message_id FROM outbox AS earlier
           WHERE earlier.chat_id = outbox.chat_id AND earlier.slot = outbox.slot
             AND earlier.message_id IS NOT NULL
           ORDER BY earlier.outbox_id DESC LIMIT 1)
         """,
-        {"shard": shard, "claimant": claimant, "limit": limit, "epoch": epoch},
+        {
+            "shard": shard,
+            "claimant": claimant,
+            "claim_no": claim_no,
+            "limit": limit,
+            "epoch": epoch,
+        },
     )
     # RETURNING promises no order.
     return [_outbox_row(row) for row in sorted(rows, key=lambda row: int(row[0]))]
+
+
+def answers_waiting(tx: Transaction, *, shard: Shard, limit: int) -> list[AnswerCallback]:
+    """Return at most `limit` unsent answers to taps, the newest first; nothing is claimed."""
+    rows = tx.execute(
+        """
+        SELECT reply FROM outbox
+        WHERE shard = :shard AND state = 'pending' AND kind = 'answer_callback'
+        ORDER BY outbox_id DESC LIMIT :limit
+        """,
+        {"shard": shard, "limit": limit},
+    )
+    replies = [_reply("answer_callback", text) for (text,) in rows]
+    return [reply for reply in replies if isinstance(reply, AnswerCallback)]
 
 
 def mark(tx: Transaction, outcomes: Sequence[Outcome], *, epoch: int, now: datetime) -> None:
@@ -166,6 +207,27 @@ def mark(tx: Transaction, outcomes: Sequence[Outcome], *, epoch: int, now: datet
                 assert_never(outcome)
 
 
+@frozen(kw_only=True)
+class Results:
+    """The parts of a job's result by what became of them."""
+
+    pending: int
+    sent: int
+
+
+def results_of(tx: Transaction, job_id: JobId) -> Results:
+    """Return how many messages with a job's result wait, and how many arrived."""
+    pending, sent = tx.execute(
+        """
+        SELECT COALESCE(sum(CASE WHEN state = 'pending' THEN 1 ELSE 0 END), 0),
+               COALESCE(sum(CASE WHEN state = 'sent' THEN 1 ELSE 0 END), 0)
+        FROM outbox WHERE job_id = :job_id AND kind = 'send_result'
+        """,
+        {"job_id": job_id},
+    ).one()
+    return Results(pending=int(pending), sent=int(sent))
+
+
 def depth(tx: Transaction, *, now: datetime) -> OutboxDepth:
     """Return how many replies wait and for how long the oldest has."""
     pending, oldest_at = tx.execute(
@@ -175,8 +237,20 @@ def depth(tx: Transaction, *, now: datetime) -> OutboxDepth:
     return OutboxDepth(pending=pending, oldest_age_s=max(0.0, age_s))
 
 
+def prune(tx: Transaction, *, before: datetime, limit: int) -> int:
+    """Forget at most `limit` replies that ended before a time, and return how many."""
+    return tx.execute(
+        """
+        DELETE FROM outbox WHERE outbox_id IN (
+          SELECT outbox_id FROM outbox WHERE state <> 'pending' AND finished_at < :before
+          ORDER BY finished_at LIMIT :limit)
+        """,
+        {"before": to_unix(before), "limit": limit},
+    ).count
+
+
 def ambiguous_count(tx: Transaction) -> int:
-    """Return how many tries ever ended without anybody knowing whether Telegram took them."""
+    """Return how many tries of replies still kept ended without anybody knowing how."""
     [count] = tx.execute("SELECT COALESCE(sum(attempts_ambiguous), 0) FROM outbox").one()
     return int(count)
 
@@ -234,12 +308,17 @@ def _kind(reply: Reply) -> str:
             return "answer_callback"
         case SendResult():
             return "send_result"
+        case SendInvoice():
+            return "send_invoice"
+        case PassOnFile():
+            return "pass_on_file"
         case _:
             assert_never(reply)
 
 
 def _outbox_row(row: Row) -> OutboxRow:
-    outbox_id, chat_id, kind, reply, cid, job_id, created_at, attempts, slot_message_id = row
+    outbox_id, chat_id, kind, reply, cid, job_id, created_at = row[:7]
+    attempts, attempts_ambiguous, slot_message_id = row[7:]
     return OutboxRow(
         outbox_id=outbox_id,
         chat_id=chat_id,
@@ -248,6 +327,7 @@ def _outbox_row(row: Row) -> OutboxRow:
         job_id=job_id,
         created_at=from_unix(created_at),
         attempts=attempts,
+        attempts_ambiguous=attempts_ambiguous,
         slot_message_id=slot_message_id,
     )
 

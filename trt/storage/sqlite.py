@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Concatenate
@@ -28,6 +29,7 @@ WAITING_MAX = 1024
 async def open_sqlite(
     path: Path | str,
     *,
+    now: Callable[[], datetime],
     busy_timeout_s: float = 5.0,
     group_max: int = GROUP_MAX,
     waiting_max: int = WAITING_MAX,
@@ -36,6 +38,7 @@ async def open_sqlite(
 
     Args:
         path: The file; its folder must exist.
+        now: The clock of `Transaction.clock`; it is asked in the writer's thread.
         busy_timeout_s: How long to wait for another process that writes.
         group_max: The most transactions that share one commit.
         waiting_max: The most transactions that wait for the writer; more wait for room.
@@ -45,7 +48,7 @@ async def open_sqlite(
     """
     assert 1 <= group_max <= waiting_max
     connection = await trio.to_thread.run_sync(lambda: connect(path, busy_timeout_s=busy_timeout_s))
-    database = SQLiteDatabase(connection, group_max=group_max, waiting_max=waiting_max)
+    database = SQLiteDatabase(connection, now=now, group_max=group_max, waiting_max=waiting_max)
     try:
         yield database
     finally:
@@ -54,19 +57,20 @@ async def open_sqlite(
 
 @contextmanager
 def open_sqlite_inline(
-    source: Path | str | sqlite3.Connection = ":memory:",
+    source: Path | str | sqlite3.Connection = ":memory:", *, now: Callable[[], datetime]
 ) -> Iterator[Database]:
     """Open a database whose transactions run in the calling task: deterministic in virtual time.
 
     Args:
         source: A path, or a connection made by `connect`, which then stays open on the way out.
+        now: The clock of `Transaction.clock`.
     """
     if isinstance(source, sqlite3.Connection):
-        yield InlineSQLiteDatabase(source)
+        yield InlineSQLiteDatabase(source, now)
         return
     connection = connect(source)
     try:
-        yield InlineSQLiteDatabase(connection)
+        yield InlineSQLiteDatabase(connection, now)
     finally:
         connection.close()
 
@@ -74,8 +78,9 @@ def open_sqlite_inline(
 class InlineSQLiteDatabase(Database):
     """Runs each transaction at once, as a group of one, followed by a checkpoint."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, now: Callable[[], datetime]) -> None:
         self._connection = connection
+        self._now = now
         self._tally = Tally()
 
     @override
@@ -84,7 +89,7 @@ class InlineSQLiteDatabase(Database):
     ) -> T:
         await trio.lowlevel.checkpoint_if_cancelled()
         request = Request(lambda tx: work(tx, *args, **kwargs))
-        commit_together(self._connection, [request])
+        commit_together(self._connection, [request], self._now)
         self._tally.count_group([request])
         # Others get their turn, and the caller learns the outcome even when cancelled meanwhile.
         await trio.lowlevel.cancel_shielded_checkpoint()
@@ -106,8 +111,16 @@ class SQLiteDatabase(Database):
     nothing that was acknowledged.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, group_max: int, waiting_max: int) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        now: Callable[[], datetime],
+        group_max: int,
+        waiting_max: int,
+    ) -> None:
         self._connection = connection
+        self._now = now
         self._group_max = group_max
         self._room = trio.Semaphore(waiting_max)
         self._queue: SimpleQueue[Request[Any] | None] = SimpleQueue()
@@ -165,7 +178,7 @@ class SQLiteDatabase(Database):
 
     def _write(self) -> None:
         while group := self._take_group():
-            commit_together(self._connection, group)
+            commit_together(self._connection, group, self._now)
             self._token.run_sync_soon(self._settle, group)
         self._connection.close()
         self._token.run_sync_soon(self._ended.set)

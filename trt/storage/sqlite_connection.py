@@ -1,8 +1,9 @@
 """One connection to a SQLite file: how it is opened, and how its errors are translated."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from typing_extensions import override
@@ -85,10 +86,14 @@ def _raise_if_unavailable(error: sqlite3.Error) -> None:
 
 
 class SQLiteTransaction(Transaction):
-    """The connection as the work functions see it."""
+    """The connection as the work functions see it; its clock is the machine's.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    All instances on one file share a machine, and so its clock.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, now: Callable[[], datetime]) -> None:
         self._connection = connection
+        self._now = now
 
     @override
     def execute(self, sql: str, parameters: Parameters = (), /) -> Rows:
@@ -100,3 +105,11 @@ class SQLiteTransaction(Transaction):
         except sqlite3.Error as error:
             _raise_if_unavailable(error)
             raise
+
+    @override
+    def clock(self) -> datetime:
+        return self._now()
+
+    @override
+    def notify(self, topic: str) -> None:
+        """Do nothing: processes that share a file find each other's rows by looking."""

@@ -1,0 +1,75 @@
+"""The lease as the lock keeper talks to it: on a connection of its own, never behind work."""
+
+from typing import Protocol
+
+from typing_extensions import override
+
+from trt.storage import lease
+from trt.storage.database import Database
+from trt.storage.lease import Acquired, HeldBy, LeaseRow
+
+
+class LeaseStore(Protocol):
+    """The lease in the database; each call is one transaction, and raises `DatabaseUnavailable`."""
+
+    async def acquire(self, name: str, *, holder: str, pid: int, ttl_s: float) -> Acquired | HeldBy:
+        """Take the lease if it may be taken; the living holder that asks again only extends it.
+
+        Args:
+            name: Which lease.
+            holder: This incarnation of the process.
+            pid: For the operator's eyes only.
+            ttl_s: How long the lease lasts without a renewal.
+        """
+        ...
+
+    async def renew(self, name: str, *, holder: str, epoch: int, ttl_s: float) -> LeaseRow | None:
+        """Extend the lease to `ttl_s` from now; None when it is no longer ours."""
+        ...
+
+    async def release(self, name: str, *, holder: str, epoch: int) -> bool:
+        """Give the lease up and wake who waits for it; False when it was no longer ours."""
+        ...
+
+    async def depose(self, name: str, *, epoch: int) -> bool:
+        """Take the lease away at an operator's word, who has seen it held under this epoch.
+
+        False when it is not any more. Its holder can commit nothing from now on, and finds out
+        with its next renewal.
+        """
+        ...
+
+    async def read(self, name: str) -> LeaseRow | None:
+        """Return the lease, or None when nobody ever held it."""
+        ...
+
+
+class DatabaseLeaseStore(LeaseStore):
+    """The lease in any database, with nothing but its row: who goes silent loses it by expiry."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @override
+    async def acquire(self, name: str, *, holder: str, pid: int, ttl_s: float) -> Acquired | HeldBy:
+        return await self._database.transact(
+            lease.acquire, name, holder=holder, pid=pid, ttl_s=ttl_s
+        )
+
+    @override
+    async def renew(self, name: str, *, holder: str, epoch: int, ttl_s: float) -> LeaseRow | None:
+        return await self._database.transact(
+            lease.renew, name, holder=holder, epoch=epoch, ttl_s=ttl_s
+        )
+
+    @override
+    async def release(self, name: str, *, holder: str, epoch: int) -> bool:
+        return await self._database.transact(lease.release, name, holder=holder, epoch=epoch)
+
+    @override
+    async def depose(self, name: str, *, epoch: int) -> bool:
+        return await self._database.transact(lease.depose, name, epoch=epoch)
+
+    @override
+    async def read(self, name: str) -> LeaseRow | None:
+        return await self._database.transact(lease.read, name)
