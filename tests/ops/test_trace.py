@@ -1,0 +1,146 @@
+"""The story of a tap is whole and in order, and quotes nobody."""
+
+import msgspec
+import pytest
+
+from tests.ops.samples import (
+    CANARY,
+    CID,
+    NOW,
+    USER,
+    inbox_row,
+    later,
+    new_job,
+    play_crashed_tap,
+    play_delivered_job,
+    play_unanswered_tap,
+    settle,
+)
+from trt.domain.ids import Cid, UserId
+from trt.domain.job import JobState
+from trt.domain.reasons import Reason
+from trt.ops.database_door import Door
+from trt.ops.story import SHOWN_FIELDS, Place, Story, story_of
+from trt.ops.story_page import story_page, taps_page
+from trt.ops.story_rows import traces_of
+from trt.ops.taps import taps_of_user
+from trt.storage import app_events, inbox, jobs
+from trt.storage.app_events import AppEvent
+from trt.storage.database import Transaction
+from trt.telemetry.events import CATALOGUE, CONTEXT
+from trt.telemetry.stream import id_hash
+
+CRASHED, UNANSWERED, WAITING = Cid("aaaaaaaa"), Cid("bbbbbbbb"), Cid("cccccccc")
+
+
+async def told(door: Door, cid: Cid = CID) -> Story:
+    story = story_of(cid, await door.read(traces_of, cid))
+    assert story is not None
+    return story
+
+
+async def test_a_delivered_job_is_told_from_the_tap_to_the_money_in_order_of_time(
+    door: Door,
+) -> None:
+    await door.db.transact(play_delivered_job)
+    story = await told(door)
+    job = f"job {new_job().job_id[:8]}"
+    assert [(step.place, step.what) for step in story.steps] == [
+        (Place.INBOX, "callback_query received (update 77, shard 0)"),
+        (Place.EVENT, "CALLBACK_ROUTED handler=confirm"),
+        (Place.JOB, f"{job} of flux/dev for 14.04 RUB begun"),
+        (Place.MONEY, f"14.04 RUB held (reserve) for {job}"),
+        (Place.INBOX, "done: SUCCESS (epoch 1)"),
+        (Place.OUTBOX, "#1 show_screen queued"),
+        (Place.OUTBOX, "#1 show_screen sent"),
+        (Place.JOB, f"{job} submitted (attempt 1, task kie-task)"),
+        (Place.KIE, f"{job} called back"),
+        (Place.JOB, f"{job} is delivered (epoch 1)"),
+        (Place.MONEY, f"14.04 RUB charged (capture) for {job}"),
+    ]
+    assert [step.at for step in story.steps] == sorted(step.at for step in story.steps)
+    assert story.outcome == "delivered, 14.04 RUB charged"
+    assert story.user_hash == id_hash(USER)
+
+
+async def test_the_page_shows_the_time_since_the_tap_and_the_time_of_day(door: Door) -> None:
+    await door.db.transact(play_delivered_job)
+    page = story_page(await told(door))
+    assert page.startswith(f"cid {CID}, user {id_hash(USER)}: delivered, 14.04 RUB charged\n")
+    assert "11 steps in 12 s" in page
+    lines = page.splitlines()
+    assert lines[3].split()[:5] == ["+0", "ms", "2026-01-02", "03:04:05.000", "inbox"]
+    assert "+12,300 ms  2026-01-02 03:04:17.300  money" in page
+
+
+async def test_a_story_quotes_nobody(door: Door) -> None:
+    await door.db.transact(play_delivered_job)
+    await door.db.transact(play_unanswered_tap, cid=UNANSWERED, at_s=100)
+    for cid in (CID, UNANSWERED):
+        story = await told(door, cid)
+        assert CANARY not in story_page(story)
+        assert CANARY not in msgspec.json.encode(story).decode()
+        assert str(USER) not in story_page(story)
+    taps = await door.read(taps_of_user, USER, since=NOW)
+    assert CANARY not in taps_page(taps)
+
+
+def test_the_fields_shown_exist_and_free_words_are_not_among_them() -> None:
+    known = set().union(CONTEXT, *(kind.known for kind in CATALOGUE.values()))
+    assert set(SHOWN_FIELDS) <= known
+    assert not {"detail", "payload", "message", "reason"} & set(SHOWN_FIELDS)
+
+
+async def test_an_unknown_cid_has_no_story(door: Door) -> None:
+    assert story_of(CID, await door.read(traces_of, CID)) is None
+
+
+async def test_events_alone_are_a_story(door: Door) -> None:
+    event = AppEvent(at=NOW, level="info", event="UPDATE_RECEIVED", cid=CID, user_id=USER)
+    await door.db.transact(app_events.insert, [event])
+    story = await told(door)
+    assert (story.outcome, story.user_hash) == ("only its events are kept", id_hash(USER))
+
+
+def play_refund(tx: Transaction) -> None:
+    settle(tx)
+    job = new_job()
+    jobs.insert(tx, job, shard=inbox_row(1).shard, epoch=1)
+    jobs.move(tx, job, JobState.FAILED, epoch=1, now=later(5), reason=Reason.KIE_UNAVAILABLE)
+
+
+async def test_a_failed_job_says_why(door: Door) -> None:
+    await door.db.transact(play_refund)
+    story = await told(door)
+    assert story.outcome == "refunded: KIE_UNAVAILABLE"
+    assert story.steps[-1].what.endswith("is failed: KIE_UNAVAILABLE (epoch 1)")
+
+
+async def test_the_taps_of_a_user_are_listed_with_what_became_of_them(door: Door) -> None:
+    await door.db.transact(play_delivered_job)
+    await door.db.transact(play_crashed_tap, cid=CRASHED, at_s=100)
+    await door.db.transact(play_unanswered_tap, cid=UNANSWERED, at_s=200)
+    await door.db.transact(inbox.store, [inbox_row(300, cid=WAITING, at_s=300)])
+    taps = await door.read(taps_of_user, USER, since=NOW)
+    assert [(tap.cid, tap.what, tap.outcome) for tap in taps] == [
+        (WAITING, "callback_query", "not handled yet"),
+        (UNANSWERED, "callback_query", "handled; 1 message not delivered"),
+        (CRASHED, "callback_query", "dead: HANDLER_CRASHED"),
+        (CID, "flux/dev", "delivered, 14.04 RUB charged"),
+    ]
+    assert [tap.at for tap in taps] == [later(300), later(200), later(100), NOW]
+
+
+async def test_only_the_last_taps_of_this_user_are_listed(door: Door) -> None:
+    rows = [inbox_row(n, cid=Cid(f"{n:08x}"), at_s=n) for n in range(1, 6)]
+    await door.db.transact(inbox.store, rows)
+    since_third = await door.read(taps_of_user, USER, since=later(3))
+    assert [tap.cid for tap in since_third] == ["00000005", "00000004", "00000003"]
+    last = await door.read(taps_of_user, USER, since=NOW, limit=2)
+    assert [tap.cid for tap in last] == ["00000005", "00000004"]
+    assert await door.read(taps_of_user, UserId(4), since=NOW) == ()
+
+
+@pytest.mark.parametrize("word", ["at (UTC)", "cid", "what", "outcome"])
+def test_the_list_has_a_head(word: str) -> None:
+    assert word in taps_page([])
