@@ -13,9 +13,10 @@ from tests.process.loopback import WELCOME_KOPECKS, Loopback, confirm, fill_orde
 from trt.domain.ids import UserId
 from trt.sandbox.faults import Call, CallHook
 from trt.sandbox.telegram_chat import FakeMessage, Tap
-from trt.storage import ledger
+from trt.sources import SystemSources
+from trt.storage import books, ledger
+from trt.storage.books import Audit
 from trt.storage.database import Transaction
-from trt.storage.ledger import Audit
 from trt.storage.sqlite import open_sqlite_inline
 
 Kill = Callable[[], Awaitable[None]]
@@ -161,7 +162,7 @@ async def live_through(point: KillPoint, folder: Path) -> Ending:
             await user.wait_message(_is_final, DEADLINE_S)
             await second.wait_event("MESSAGE_SENT", kind="screen")
             exit_code = await second.stop()
-        with open_sqlite_inline(around.database) as db:
+        with open_sqlite_inline(around.database, now=SystemSources().now) as db:
             return await db.transact(_ending, around, first, exit_code)
 
 
@@ -185,5 +186,5 @@ def _ending(tx: Transaction, around: Loopback, killed: Instance, exit_code: int)
         unsent=unsent,
         price_kopecks=sum(price for _, price in jobs),
         spent_kopecks=WELCOME_KOPECKS - available,
-        audit=ledger.audit(tx),
+        audit=books.audit(tx),
     )

@@ -11,7 +11,7 @@ from tests.process.instance import Finished, command_environment, run_command
 from tests.process.loopback import HOST, KEY, TOKEN, free_port
 from trt.assets import asset
 from trt.sources import SystemSources
-from trt.storage.migrate import migrate
+from trt.storage.migrate_sqlite import migrate_sqlite
 from trt.web.listener import bind
 
 NOBODY = f"http://{HOST}:9"
@@ -102,7 +102,7 @@ async def test_variables_that_are_missing_or_malformed_are_all_named_at_once(
 def spoil(folder: Path, sql: str) -> None:
     """Make a database and change what it remembers of its migrations."""
     path = folder / "trt.sqlite3"
-    migrate(path, asset("migrations") / "sqlite", now=SystemSources().now())
+    migrate_sqlite(path, asset("migrations") / "sqlite", now=SystemSources().now())
     with sqlite3.connect(path) as connection:
         connection.execute(sql)
     connection.close()

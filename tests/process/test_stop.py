@@ -53,7 +53,7 @@ async def test_sigterm_refuses_what_is_new_and_finishes_what_is_in_hand(tmp_path
         assert stopped["unstopped"] == ""
         assert answers[0] == (503, "1")
         assert [message.text[:6] for message in user.messages if message.is_from_bot] == ["Привет"]
-        with open_sqlite_inline(around.database) as db:
+        with open_sqlite_inline(around.database, now=SystemSources().now) as db:
             assert await db.transact(_lease) == (None, True)
         around.on_answer = None
         async with around.start() as successor:

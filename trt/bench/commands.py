@@ -1,4 +1,4 @@
-"""`trt bench ingest`, `flow` and `runtime`: their arguments, and what they print."""
+"""`trt bench ingest`, `flow`, `failover`, `runtime`: their arguments, and what they print."""
 
 import argparse
 import sys
@@ -10,6 +10,10 @@ from typing import Any
 import msgspec
 import trio
 
+from trt.bench.failover import bench_failover, strikes_at
+from trt.bench.failover_database import ENGINES
+from trt.bench.failover_report import failover_table, round_line
+from trt.bench.failover_rounds import Round, Strike
 from trt.bench.flow import bench_flow
 from trt.bench.ingest import RATE_PER_S, IngestBench
 from trt.bench.report import flow_table, ingest_table
@@ -38,6 +42,15 @@ def add_bench_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPa
     flow = kinds.add_parser("flow", help="/start to delivered menu, and what it costs")
     _add_common(flow)
     flow.set_defaults(command=_flow)
+
+    failover = kinds.add_parser("failover", help="how long nobody works when the holder goes")
+    failover.add_argument("--rounds", type=_count(ROUNDS_MAX), default=20, help="of each kind")
+    failover.add_argument("--database", choices=ENGINES, default="postgres")
+    failover.add_argument(
+        "--strike", choices=[strike.name.lower() for strike in Strike], help="only this kind"
+    )
+    failover.add_argument("--json", action="store_true", help="print the figures for machines")
+    failover.set_defaults(command=_failover)
 
     runtime = kinds.add_parser("runtime", help="our actors beside bare trio, pykka and thespian")
     runtime.add_argument("--quick", action="store_true", help="small counts, rough figures")
@@ -73,6 +86,32 @@ def _flow(chosen: argparse.Namespace, _: Mapping[str, str]) -> int:
         )
     _print(report, None if chosen.json else flow_table(report))
     return 0 if report.menus_delivered == report.updates else 1
+
+
+def _failover(chosen: argparse.Namespace, _: Mapping[str, str]) -> int:
+    strikes = strikes_at(chosen.database)
+    if chosen.strike is not None:
+        strikes = [strike for strike in strikes if strike.name.lower() == chosen.strike]
+
+    if not strikes:
+        sys.stderr.write(f"There is no such strike with {chosen.database}.\n")
+        return 2
+
+    def on_round(played: Round) -> None:
+        if not chosen.json:
+            sys.stderr.write(f"{round_line(played)}\n")
+
+    with tempfile.TemporaryDirectory(prefix="trt-bench-") as folder:
+        report = bench_failover(
+            chosen.database,
+            Path(folder),
+            SystemSources(),
+            strikes=strikes,
+            rounds=chosen.rounds,
+            on_round=on_round,
+        )
+    _print(report, None if chosen.json else failover_table(report))
+    return 0 if report.is_met else 1
 
 
 def _runtime(chosen: argparse.Namespace, _: Mapping[str, str]) -> int:

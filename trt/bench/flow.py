@@ -111,7 +111,7 @@ async def _post_and_deliver(at: Place, order: LoadOrder) -> tuple[int, Evidence]
     result = await run_load(order, at.said)
     with trio.move_on_after(DELIVERED_WITHIN_S):
         while True:
-            rows = evidence(at.config.database_path)
+            rows = evidence(at.database_path)
             if rows.inbox_unfinished == rows.outbox_pending == 0:
                 return result.acknowledged, rows
             await trio.sleep(LOOK_EVERY_S)

@@ -143,5 +143,5 @@ class IngestBench:
                 rate_per_s=rate_per_s,
             )
             load = await run_load(order, self._log)
-            rows = evidence(at.config.database_path)
+            rows = evidence(at.database_path)
         return _Served(load=load, inbox_rows=rows.inbox)

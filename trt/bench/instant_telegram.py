@@ -17,14 +17,14 @@ async def serve_instantly(listener: trio.SocketListener) -> None:
         received = b""
         while arrived := await stream.receive_some(RECEIVE_BYTES):
             received += arrived
-            while (size := _request_size(received)) is not None:
+            while (size := request_size(received)) is not None:
                 line, received = received[: received.index(b"\r\n")], received[size:]
                 await stream.send_all(_answer(line, next(numbers)))
 
     await trio.serve_listeners(talk, [listener])
 
 
-def _request_size(received: bytes) -> int | None:
+def request_size(received: bytes) -> int | None:
     """Return the length of the first request if it has arrived whole."""
     head, found, body = received.partition(b"\r\n\r\n")
     _, has_body, rest = head.lower().partition(b"content-length:")

@@ -265,7 +265,7 @@ def _absolute(what: str, unit: str, ours: float, most: float, note: str = "") ->
 
 def _keyed_rows(passed: Passivation) -> list[Row]:
     """The process itself is back when a second lot finds room where the first one was."""
-    before, alive, after, again = passed.before, passed.alive, passed.after, passed.after_again
+    before, alive, after, again = passed.before, passed.alive, passed.after, passed.alive_again
     left = after.actors + after.tasks - before.tasks
     taken = alive.resident - before.resident
     return [
@@ -273,7 +273,7 @@ def _keyed_rows(passed: Passivation) -> list[Row]:
         _share(
             "  blocks still in use", "", after.blocks - before.blocks, alive.blocks - before.blocks
         ),
-        _share("  RSS grown by as many again", "MiB", again.resident - after.resident, taken),
+        _share("  RSS that as many again need", "MiB", again.resident - alive.resident, taken),
         _share(
             "  RSS that the allocator keeps", "MiB", after.resident - before.resident, taken, ""
         ),

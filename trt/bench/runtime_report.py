@@ -14,7 +14,7 @@ one by one      `start_child` until ready, `stop_child`; bare: `nursery.start`, 
 again           from the crash to the first line of the next incarnation, no backoff
 passivated      their idle time passes at once, on a clock that stands still otherwise. Python's
                 allocator returns whole arenas only, so a process stays larger than what is in use;
-                a second lot that lives in the same room shows that nothing leaks"""
+                a second lot that needs no more than the first shows that nothing leaks"""
 
 
 def runtime_table(report: RuntimeReport) -> str:

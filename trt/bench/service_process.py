@@ -8,7 +8,7 @@ import httpx
 import trio
 from attrs import frozen
 
-from trt.actors.lock_keeper import LeaseTerms
+from trt.actors.lease_terms import LeaseTerms
 from trt.assets import asset
 from trt.bench.children import (
     LOOPBACK,
@@ -22,6 +22,7 @@ from trt.bench.load import LoadOrder
 from trt.config import Config, ConfigProblems, read_config
 from trt.sources import Sources
 from trt.storage import lease
+from trt.storage.engines import SQLiteAddress
 from trt.storage.migrate import migrate
 from trt.storage.sqlite import open_sqlite
 
@@ -37,6 +38,12 @@ class Place:
     environment: Mapping[str, str]
     config: Config
     said: Path
+
+    @property
+    def database_path(self) -> Path:
+        """The file that the service keeps everything in."""
+        assert isinstance(self.config.database, SQLiteAddress)
+        return self.config.database.path
 
     def order(
         self, *, connections: int, users: int, seconds: float, rate_per_s: float | None = None
@@ -111,15 +118,10 @@ async def _is_ready(http: httpx.AsyncClient, at: Place) -> bool:
 
 async def take_lease(at: Place, sources: Sources) -> None:
     """Hold the lease in the place of a service, so that it accepts updates and handles none."""
-    path = at.config.database_path
-    migrate(path, asset("migrations") / "sqlite", now=sources.now())
-    async with open_sqlite(path) as db:
+    path = at.database_path
+    migrate(SQLiteAddress(path), asset("migrations"), now=sources.now())
+    async with open_sqlite(path, now=sources.now) as db:
         taken = await db.transact(
-            lease.acquire,
-            LeaseTerms().name,
-            holder="bench",
-            pid=0,
-            ttl_s=LEASE_S,
-            now=sources.now(),
+            lease.acquire, LeaseTerms().name, holder="bench", pid=0, ttl_s=LEASE_S
         )
     assert isinstance(taken, lease.Acquired), "a fresh database has no holder"

@@ -1,0 +1,41 @@
+"""Two processes on one server: whatever takes the holder away, nobody loses anything by it."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.process.two_instances import PATIENCE_S, rounds_of
+from trt.bench.failover_database import shared_database
+from trt.bench.failover_rounds import Round, Strike
+from trt.sources import SystemSources
+
+Rounds = Mapping[Strike, Round]
+WHY = {
+    Strike.PLANNED: "released",
+    Strike.KILL: "crashed",
+    Strike.FREEZE: "expired",
+    Strike.CUT: "expired",
+    Strike.HALF_OPEN: "expired",
+}
+
+
+@pytest.fixture(scope="module")
+def rounds(tmp_path_factory: pytest.TempPathFactory) -> Rounds:
+    folder = tmp_path_factory.mktemp("two")
+    with shared_database("postgres", folder, SystemSources(), can_be_cut=True) as database:
+        return rounds_of(database, folder, list(Strike))
+
+
+@pytest.mark.parametrize("strike", Strike)
+def test_nobody_loses_anything_when_the_holder_goes(strike: Strike, rounds: Rounds) -> None:
+    played = rounds[strike]
+    assert not played.problems
+    assert played.accounts.updates > 50
+    assert played.accounts.is_balanced
+    assert played.why == WHY[strike]
+    assert 0 < played.gap_s < PATIENCE_S[strike]
+
+
+@pytest.mark.parametrize("strike", [Strike.FREEZE, Strike.CUT, Strike.HALF_OPEN])
+def test_a_zombie_commits_nothing_after_it_was_relieved(strike: Strike, rounds: Rounds) -> None:
+    assert rounds[strike].late_commits == 0
