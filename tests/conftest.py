@@ -8,6 +8,7 @@ import pytest
 from attrs import define, field
 
 from trt.telemetry.log import configure
+from trt.testing.postgres_server import PostgresServer, open_postgres_server
 
 
 @define
@@ -42,3 +43,31 @@ def log() -> Iterator[LogOfTest]:
     yield captured
     unclaimed = [f"{line['event']}: {line.get('exception')}" for line in captured.unclaimed()]
     assert not unclaimed, "\n\n".join(unclaimed[:3])
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One real server for all tests that do not break it; the others open their own."""
+    with open_postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of an empty database."""
+    with postgres_server.fresh_database() as url:
+        yield url
+
+
+@pytest.fixture
+def own_server() -> Iterator[PostgresServer]:
+    """A server that the test may break."""
+    with open_postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def own_url(own_server: PostgresServer) -> Iterator[str]:
+    """The address of an empty database on it."""
+    with own_server.fresh_database() as url:
+        yield url

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from trt.actors.lease_terms import LeaseTerms
 from trt.catalog.pricing import Tariff
 from trt.config import (
     BotMode,
@@ -13,10 +14,11 @@ from trt.config import (
     ConfigProblems,
     PassiveMode,
     read_config,
-    read_database_path,
+    read_database,
     read_tariff,
 )
 from trt.secret import Secret
+from trt.storage.engines import PostgresAddress, SQLiteAddress
 
 TOKEN = "123456789:AAcanary-token_of-a-bot"
 KEY = "canary-kie-key"
@@ -37,7 +39,12 @@ DEFAULTS: dict[str, Any] = {
     "telegram_api_base": "https://api.telegram.org",
     "kie_api_base": "https://api.kie.ai",
     "kie_result_hosts": ("aiquickdraw.com", "redpandaai.co"),
-    "database_path": Path("trt.sqlite3"),
+    "database": SQLiteAddress(Path("trt.sqlite3")),
+    "db_pool_max": 8,
+    "shards": 1,
+    "lease_terms": LeaseTerms(
+        ttl_s=2.0, renew_every_s=0.5, trust_s=1.5, look_every_s=0.25, stop_lost_s=0.4
+    ),
     "welcome_balance_kopecks": 0,
     "price_multiplier": Decimal(2),
     "log_level": "INFO",
@@ -57,9 +64,15 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("TELEGRAM_API_BASE", "http://telegram:8081/", "telegram_api_base", "http://telegram:8081"),
     ("KIE_API_BASE", "http://127.0.0.1:9", "kie_api_base", "http://127.0.0.1:9"),
     ("KIE_RESULT_HOSTS", "a.example, B.example,", "kie_result_hosts", ("a.example", "b.example")),
-    ("DATABASE_URL", "sqlite:////var/a.sqlite3", "database_path", Path("/var/a.sqlite3")),
-    ("DATABASE_URL", "sqlite:///a.sqlite3", "database_path", Path("a.sqlite3")),
-    ("DATA_DIR", "/var/bot", "database_path", Path("/var/bot/trt.sqlite3")),
+    ("DATABASE_URL", "sqlite:////var/a.db", "database", SQLiteAddress(Path("/var/a.db"))),
+    ("DATABASE_URL", "sqlite:///a.sqlite3", "database", SQLiteAddress(Path("a.sqlite3"))),
+    ("DATA_DIR", "/var/bot", "database", SQLiteAddress(Path("/var/bot/trt.sqlite3"))),
+    ("DB_POOL_MAX", "2", "db_pool_max", 2),
+    ("SHARDS", "64", "shards", 64),
+    ("LEASE_TTL_S", "30", "lease_terms", LeaseTerms(ttl_s=30)),
+    ("LEASE_RENEW_S", "0.25", "lease_terms", LeaseTerms(renew_every_s=0.25)),
+    ("LEASE_TRUST_S", "1.6", "lease_terms", LeaseTerms(trust_s=1.6)),
+    ("LEASE_LOOK_S", "0.05", "lease_terms", LeaseTerms(look_every_s=0.05)),
     ("WELCOME_BALANCE_RUB", "100.50", "welcome_balance_kopecks", 100_50),
     ("USD_TO_RUB", "91", "usd_to_rub", Decimal(91)),
     ("PRICE_MULTIPLIER", " 1.5 ", "price_multiplier", Decimal("1.5")),
@@ -103,6 +116,10 @@ MALFORMED = [
     ("ACTIVE_JOBS_MAX", "101", "1 to 100"),
     ("SUBMIT_GRACE_S", "0", "1 to 3600"),
     ("DRAIN_GRACE_S", "301", "1 to 300"),
+    ("DB_POOL_MAX", "0", "1 to 100"),
+    ("SHARDS", "0", "1 to 64"),
+    ("SHARDS", "65", "1 to 64"),
+    ("LEASE_TTL_S", "0.1", "0.5 to 600"),
 ]
 
 MALFORMED_SECRETS = [
@@ -113,7 +130,9 @@ MALFORMED_SECRETS = [
     ("WEBHOOK_SECRET_PATH", "canary/canary", "8 to 256"),
     ("WEBHOOK_SECRET_PATH", "canary", "8 to 256"),
     ("WEBHOOK_SECRET_TOKEN", "canary" * 50, "8 to 256"),
-    ("DATABASE_URL", "postgresql://user:canary@db/trt", "sqlite:///"),
+    ("DATABASE_URL", "mysql://user:canary@db/trt", "postgresql://"),
+    ("DATABASE_URL", "postgresql://", "postgresql://user:password@host/name"),
+    ("DATABASE_URL", "sqlite:///", "sqlite:///path"),
     ("DATABASE_URL", "canary.sqlite3", "sqlite:///"),
 ]
 
@@ -203,7 +222,49 @@ def test_a_configuration_shows_no_secret() -> None:
     for shown in (repr(config), str(config), f"{config}"):
         assert "canary" not in shown
         assert not any(secret in shown for secret in config.secrets())
-    assert len(config.secrets()) == 6
+    assert len(config.secrets()) == 7
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_a_postgres_address_is_a_secret_with_its_password(scheme: str) -> None:
+    url = f"{scheme}://trt:canary%21pass@db.example:5432/trt"
+    config = good(DATABASE_URL=url)
+    assert isinstance(config.database, PostgresAddress)
+    assert config.database.url.reveal() == url
+    assert {url, "canary%21pass", "canary!pass"} <= set(config.secrets())
+    assert "canary" not in repr(config)
+    assert config.lease_terms == LeaseTerms(look_every_s=0.1)  # a look is cheap there
+
+
+def test_packages_are_put_into_order_and_no_number_is_sold_twice() -> None:
+    money = good(STARS_PACKAGES="500, 50,50", TRANSFER_PACKAGES_RUB="300,99.50").money
+    assert money.stars_packages == (50, 500)
+    assert money.transfer_amounts_kopecks == (9_950, 30_000)
+    for wrong in (",", "0", "50;100", "1,2,3,4,5,6,7,8,9,10,11"):
+        assert problem(NEEDED | {"STARS_PACKAGES": wrong}).startswith("- STARS_PACKAGES")
+
+
+def test_transfers_by_hand_need_somebody_who_looks_at_the_receipts() -> None:
+    assert "ADMIN_ID" in problem(NEEDED | {"TRANSFER_REQUISITES": "card 1"})
+    assert good(TRANSFER_REQUISITES="card 1", ADMIN_ID="5").money.admin_id == 5
+
+
+IMPOSSIBLE: list[tuple[dict[str, str], str]] = [
+    ({"LEASE_RENEW_S": "0.75"}, "LEASE_RENEW_S (0.75) must be less than half of LEASE_TRUST_S"),
+    ({"LEASE_TRUST_S": "2"}, "LEASE_TRUST_S (2) must be less than LEASE_TTL_S (2) by 0.4"),
+    ({"LEASE_TRUST_S": "1.7"}, "LEASE_TRUST_S (1.7) must be less than LEASE_TTL_S (2) by 0.4"),
+    ({"LEASE_TTL_S": "1.8"}, "LEASE_TRUST_S (1.5) must be less than LEASE_TTL_S (1.8) by 0.4"),
+    ({"LEASE_LOOK_S": "2"}, "LEASE_LOOK_S (2) must be less than LEASE_TTL_S (2)"),
+]
+
+
+@pytest.mark.parametrize(("timings", "why"), IMPOSSIBLE)
+def test_impossible_timings_of_the_lease_are_refused_by_name(
+    timings: dict[str, str], why: str
+) -> None:
+    said = problem(NEEDED | timings)
+    assert said.startswith(f"- {why}")
+    assert ": " in said.removeprefix("- ")  # and what to do about it
 
 
 def test_derived_secrets_differ_and_do_not_show_the_token() -> None:
@@ -230,8 +291,8 @@ def test_the_bot_is_known_by_the_number_in_its_token() -> None:
 
 
 def test_a_migration_needs_to_know_only_the_database() -> None:
-    assert read_database_path({"DATA_DIR": "/var/bot"}) == Path("/var/bot/trt.sqlite3")
-    problems = read_database_path({"DATABASE_URL": "mysql://user:canary@db/trt"})
+    assert read_database({"DATA_DIR": "/var/bot"}) == SQLiteAddress(Path("/var/bot/trt.sqlite3"))
+    problems = read_database({"DATABASE_URL": "mysql://user:canary@db/trt"})
     assert isinstance(problems, ConfigProblems)
     assert "canary" not in str(problems)
 

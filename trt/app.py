@@ -9,13 +9,14 @@ import httpx
 import trio
 from attrs import field, frozen
 
+from trt.actors.auditor import BooksView
+from trt.actors.bells import Bells
 from trt.actors.door import Door
 from trt.actors.event_log import EventLog, EventTap
 from trt.actors.handling import Shop
-from trt.actors.ingress_channel import IngressChannel
-from trt.actors.lock_keeper import LeaseTerms, LockView
+from trt.actors.lease_terms import LeaseTerms
 from trt.actors.metrics import MetricsActor, MetricsTap
-from trt.actors.parts import CallbackChannel, Limits, Mailboxes, Parts
+from trt.actors.parts import Limits, Mailboxes, Parts, ShardParts
 from trt.actors.reception import Reception
 from trt.actors.tree import tree
 from trt.actors.tree_events import tell
@@ -26,25 +27,27 @@ from trt.catalog.loader import load_catalogue
 from trt.catalog.pricing import Tariff
 from trt.catalog.problems import RegistryProblems
 from trt.config import BotMode, Config, PassiveMode
-from trt.domain.ids import BotId, JobId, Shard
+from trt.domain.ids import BotId, JobId, UserId
+from trt.domain.payments import Seal, star_rate
+from trt.domain.till import StarsProvider, Till, TransferProvider
 from trt.kie.callbacks import sign
+from trt.kie.circuit_breaker import BreakerChange, CircuitBreaker
 from trt.kie.client import KIEClient
+from trt.kie.gate import KIEGate
 from trt.secret import Secret
 from trt.sources import Sources
-from trt.storage.database import Database
+from trt.storage.engines import Storage, open_storage
 from trt.storage.migrate import migrate
-from trt.storage.sqlite import open_sqlite
 from trt.supervision import Actor, Tree
 from trt.telegram.client import TelegramClient
+from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream, Tap
 from trt.web.callbacks import Callbacks
-from trt.web.health import Vitals
+from trt.web.health import LockVitals, Vitals
 from trt.web.http import ASGIApp
 from trt.web.listener import Listener, bind
 from trt.web.site import site
 from trt.web.webhook import Webhook
-
-SHARD = Shard(0)
 
 
 class RegistryBroken(Exception):  # noqa: N818 - an operating error that names every problem
@@ -56,8 +59,9 @@ class Surroundings:
     """What an `App` stands on: opened before it, closed after it."""
 
     sources: Sources
-    db: Database
-    lease_db: Database
+    storage: Storage
+    holder: str
+    """This incarnation of the process, as the lease names it."""
     telegram_http: httpx.AsyncClient
     kie_http: httpx.AsyncClient
     """Pools of their own: a KIE that hangs must not keep Telegram's calls waiting."""
@@ -65,7 +69,8 @@ class Surroundings:
     taps: Sequence[Tap] = ()
     """Who else wants every event: tests."""
     limits: Limits = field(factory=Limits)
-    lease_terms: LeaseTerms = field(factory=LeaseTerms)
+    lease_terms: LeaseTerms | None = None
+    """Other than the configured ones: tests."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -74,6 +79,9 @@ class App:
 
     parts: Parts
     tree: Tree
+    engine: str
+    """What the database runs on: `sqlite` or `postgres`."""
+    is_pooled: bool
 
     async def run(  # noqa: ASYNC128 - the tree reports its readiness
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -91,9 +99,14 @@ class App:
             now=self.parts.sources.now(),
             now_s=trio.current_time(),
             tree=self.tree.snapshot(),
-            channels=(self.parts.ingress.statistics(),),
-            lock=self.parts.lock_view,
+            locks=tuple(
+                LockVitals(shard=at.shard, view=at.lock_view, channel=at.ingress.statistics())
+                for at in self.parts.shards
+            ),
+            engine=self.engine,
+            is_pooled=self.is_pooled,
             totals=self.parts.metrics.totals,
+            books=self.parts.books,
             is_draining=not self.parts.door.is_open,
         )
 
@@ -112,41 +125,68 @@ def build_app(config: Config, on: Surroundings) -> App:
 
     listener = on.listener(_site(config, parts, vitals))
     root = tree(parts, listener)
-    made.append(App(parts=parts, tree=Tree(root, on_event=partial(tell, parts.events))))
+    made.append(
+        App(
+            parts=parts,
+            tree=Tree(root, on_event=partial(tell, parts.events)),
+            engine=on.storage.engine,
+            is_pooled=on.storage.is_pooled,
+        )
+    )
     return made[0]
 
 
 def _parts(config: Config, on: Surroundings) -> Parts:
     boxes = Mailboxes.within(on.limits)
     taps: tuple[Tap, ...] = (EventTap(boxes.event_log.ref), MetricsTap(boxes.metrics.ref), *on.taps)
+    terms = config.lease_terms if on.lease_terms is None else on.lease_terms
+    events = EventStream(on.sources, taps)
+    kie = KIEClient(
+        on.kie_http,
+        config.kie_api_base,
+        config.kie_api_key.reveal(),
+        config.kie_result_hosts,
+        upload_base=config.kie_upload_base,
+    )
     return Parts(
-        db=on.db,
-        lease_db=on.lease_db,
+        db=on.storage.db,
+        ingress_db=on.storage.ingress_db,
+        leases=on.storage.lease_store,
+        wake_source=on.storage.wake_source,
+        bells=Bells(),
         sources=on.sources,
-        events=EventStream(on.sources, taps),
+        events=events,
         telegram=TelegramClient(
             on.telegram_http, config.telegram_api_base, config.bot_token.reveal()
         ),
-        kie=KIEClient(
-            on.kie_http, config.kie_api_base, config.kie_api_key.reveal(), config.kie_result_hosts
-        ),
+        kie=kie,
+        gate=KIEGate(kie, breaker=CircuitBreaker(on_change=partial(_tell_breaker, events))),
         shop=load_shop(config),
-        reception=Reception(bot_id=BotId(config.bot_id), shard=SHARD, sources=on.sources),
-        ingress=IngressChannel(on.limits.ingress_channel),
-        callbacks=CallbackChannel.open(),
+        reception=Reception(bot_id=BotId(config.bot_id), shards=config.shards, sources=on.sources),
+        shards=ShardParts.open_all(
+            config.shards, terms=terms, ingress_max=on.limits.ingress_channel
+        ),
         mailboxes=boxes,
-        event_log=EventLog(on.db, on.sources),
+        event_log=EventLog(on.storage.db, on.sources),
         metrics=MetricsActor(),
+        books=BooksView(),
         door=Door(),
-        lock_view=LockView(),
-        lease_terms=on.lease_terms,
         limits=on.limits,
-        holder=on.sources.token(16),
+        holder=on.holder,
         pid=os.getpid(),
         submit_grace_s=config.submit_grace_s,
         refuses_when_passive=config.passive_mode is PassiveMode.REJECT,
         callback_url=lambda job_id: callback_url(config, job_id),
         webhook=_webhook_address(config) if config.bot_mode is BotMode.WEBHOOK else None,
+    )
+
+
+def _tell_breaker(events: EventStream, change: BreakerChange) -> None:
+    events.emit(
+        EventName.KIE_BREAKER,
+        state=change.after,
+        state_before=change.before,
+        retry_after_s=change.next_trial_s,
     )
 
 
@@ -206,6 +246,27 @@ def load_shop(config: Config) -> Shop:
         copies=load_copies(),
         welcome_balance_kopecks=config.welcome_balance_kopecks,
         active_jobs_max=config.active_jobs_max,
+        till=_till(config),
+    )
+
+
+def _till(config: Config) -> Till:
+    money, transfer = config.money, None
+    if money.transfer_requisites:
+        transfer = TransferProvider(
+            requisites=money.transfer_requisites,
+            amounts_kopecks=money.transfer_amounts_kopecks,
+        )
+    stars = StarsProvider(
+        seal=Seal(key=money.offer_key.reveal().encode()),
+        rate=star_rate(money.star_usd, config.usd_to_rub),
+        sizes=money.stars_packages,
+    )
+    return Till(
+        stars=stars,
+        transfer=transfer,
+        admin_id=None if money.admin_id is None else UserId(money.admin_id),
+        support_contact=money.support_contact,
     )
 
 
@@ -222,16 +283,21 @@ async def open_app(
 
     Raises:
         CannotBind: The port is taken.
-        DatabaseUnopenable, MigrationRefused: The database is not usable as it is.
+        DatabaseUnopenable, MigrationRefused, ShardsDiffer: The database is not usable as it is.
         RegistryBroken: A model's data is wrong.
     """
+    holder = sources.token(16)
     bound = bind(config.host, config.port)
     with bound:
-        path = config.database_path
-        migrate(path, asset("migrations") / "sqlite", now=sources.now())
+        await trio.to_thread.run_sync(_migrate, config, sources)
         async with (
-            open_sqlite(path) as db,
-            open_sqlite(path, busy_timeout_s=1.0) as lease_db,
+            open_storage(
+                config.database,
+                now=sources.now,
+                holder=holder,
+                shards=config.shards,
+                pool_max=config.db_pool_max,
+            ) as storage,
             httpx.AsyncClient(timeout=HTTP_TIMEOUTS, limits=HTTP_LIMITS) as telegram_http,
             httpx.AsyncClient(timeout=HTTP_TIMEOUTS, limits=HTTP_LIMITS) as kie_http,
         ):
@@ -239,8 +305,8 @@ async def open_app(
                 config,
                 Surroundings(
                     sources=sources,
-                    db=db,
-                    lease_db=lease_db,
+                    storage=storage,
+                    holder=holder,
                     telegram_http=telegram_http,
                     kie_http=kie_http,
                     limits=Limits() if limits is None else limits,
@@ -250,6 +316,12 @@ async def open_app(
             )
 
 
+def _migrate(config: Config, sources: Sources) -> None:
+    migrate(config.database, asset("migrations"), now=sources.now())
+
+
 HTTP_TIMEOUTS = httpx.Timeout(None, connect=10.0, pool=10.0)
 """What ends here was surely not sent. Each call has an overall deadline besides, in its client."""
-HTTP_LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50)
+HTTP_LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=10)
+"""Each idle connection is looked at twice per call, and the worker threads of the database are in
+the way each time; ten carry more calls than Telegram allows."""

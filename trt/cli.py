@@ -1,4 +1,4 @@
-"""The commands: `trt run`, `trt dev`, `trt migrate`, `trt registry check`, `trt bench`."""
+"""The commands: `trt run`, `dev`, `migrate`, `doctor`, `ops`, `registry check`, `bench`."""
 
 import argparse
 import os
@@ -8,19 +8,39 @@ from pathlib import Path
 from typing import TypeVar
 
 import trio
+from attrs import evolve
 
+from trt.actors.webhook_keeper import ALLOWED_UPDATES
 from trt.app import RegistryBroken
 from trt.assets import asset
 from trt.bench.children import ChildFailed
 from trt.bench.commands import add_bench_commands
 from trt.catalog.loader import load_catalogue
 from trt.catalog.problems import RegistryProblems
-from trt.config import ConfigProblems, read_config, read_database_path, read_tariff
-from trt.config_values import UnfitError, whole
+from trt.config import (
+    BotMode,
+    Config,
+    ConfigProblems,
+    read_config,
+    read_database,
+    read_tariff,
+)
+from trt.config_values import UnfitError, password_of, whole
 from trt.dev import DevPorts, dev_config, run_dev, temporary_folder
+from trt.ops.commands import add_ops_commands
+from trt.ops.doctor import Patient, TelegramAccess
+from trt.ops.settings import Settings
+from trt.ops.webhook_checks import WebhookWanted
+from trt.secret import Secret
 from trt.service import run_service
 from trt.sources import SystemSources
-from trt.storage.errors import DatabaseUnavailable, DatabaseUnopenable, MigrationRefused
+from trt.storage.engines import DatabaseAddress
+from trt.storage.errors import (
+    DatabaseUnavailable,
+    DatabaseUnopenable,
+    MigrationRefused,
+    ShardsDiffer,
+)
 from trt.storage.migrate import migrate
 from trt.telemetry.log import configure
 from trt.web.listener import CannotBind
@@ -37,8 +57,19 @@ EXPECTED = (
     DatabaseUnopenable,
     MigrationRefused,
     RegistryBroken,
+    ShardsDiffer,
 )
 """What an operator can mend; each text names the thing and the mend."""
+
+SECRETS = (
+    "TELEGRAM_BOT_TOKEN",
+    "KIE_API_KEY",
+    "WEBHOOK_SECRET_PATH",
+    "WEBHOOK_SECRET_TOKEN",
+    "KIE_CALLBACK_TOKEN",
+    "KIE_WEBHOOK_HMAC_KEY",
+)
+"""Variables whose values no page shows, even when the rest of the configuration is broken."""
 
 Environment = Mapping[str, str]
 
@@ -78,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     registry.add_argument("action", choices=["check"], help="report every problem in the data")
     registry.set_defaults(command=_check_registry)
 
+    settings = Settings(database=_database, patient=_patient)
+    add_ops_commands(commands, settings)
     add_bench_commands(commands)
     return parser
 
@@ -105,8 +138,8 @@ def _dev(chosen: argparse.Namespace, environment: Environment) -> int:
 
 
 def _migrate(_: argparse.Namespace, environment: Environment) -> int:
-    path = _usable(read_database_path(environment))
-    done = migrate(path, asset("migrations") / "sqlite", now=SystemSources().now())
+    address = _database(environment)
+    done = migrate(address, asset("migrations"), now=SystemSources().now())
     sys.stdout.write("".join(f"applied {name}\n" for name in done) or "nothing to do\n")
     return EXIT_OK
 
@@ -121,7 +154,59 @@ def _check_registry(_: argparse.Namespace, environment: Environment) -> int:
     return EXIT_OK
 
 
+def _database(environment: Environment) -> DatabaseAddress:
+    found = read_database(environment)
+    if isinstance(found, ConfigProblems):
+        raise _unusable(found)
+    return found
+
+
+def _patient(environment: Environment) -> Patient:
+    """Read whatever can be read of an installation, for the doctor."""
+    config, database = read_config(environment), read_database(environment)
+    tariff = read_tariff(environment)
+    patient = Patient(
+        database=None if isinstance(database, ConfigProblems) else database,
+        catalogue=(
+            None
+            if isinstance(tariff, ConfigProblems)
+            else load_catalogue(asset("registry"), tariff)
+        ),
+        secrets=_secrets_of(environment),
+    )
+    if isinstance(config, ConfigProblems):
+        return evolve(patient, problems=config.problems)
+    return evolve(
+        patient,
+        shards=config.shards,
+        telegram=_telegram_access(config),
+        secrets=(*patient.secrets, *config.secrets()),
+    )
+
+
+def _telegram_access(config: Config) -> TelegramAccess:
+    posted_to = Secret(config.webhook_base_url + config.webhook_path)
+    return TelegramAccess(
+        base_url=config.telegram_api_base,
+        token=config.bot_token,
+        wanted=WebhookWanted(
+            url=posted_to if config.bot_mode is BotMode.WEBHOOK else None,
+            allowed_updates=ALLOWED_UPDATES,
+        ),
+    )
+
+
+def _secrets_of(environment: Environment) -> tuple[str, ...]:
+    """Return every secret as it was given, however unusable the rest of the configuration is."""
+    given = [environment.get(name, "").strip() for name in SECRETS]
+    return (*given, *password_of(environment.get("DATABASE_URL", "")))
+
+
 def _usable(config: T | ConfigProblems) -> T:
     if isinstance(config, ConfigProblems):
-        raise Trouble(f"The configuration is not usable:\n{config}")
+        raise _unusable(config)
     return config
+
+
+def _unusable(problems: ConfigProblems) -> Trouble:
+    return Trouble(f"The configuration is not usable:\n{problems}")

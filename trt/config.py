@@ -10,25 +10,41 @@ from pathlib import Path
 from attrs import frozen
 from typing_extensions import override
 
+from trt.actors.lease_terms import LeaseTerms, broken_rules
 from trt.catalog.pricing import Tariff
 from trt.config_values import (
     Reader,
     address,
+    ascending,
     bot_token,
+    database_url,
     header_secret,
     host_list,
     https_address,
     log_level,
     one_of,
+    password_of,
     rate,
     route,
     rubles,
     seconds,
-    sqlite_url,
     url_safe,
     whole,
 )
+from trt.domain.shard import SHARDS_MAX
+from trt.domain.till import STARS_MAX
+from trt.kie.client import UPLOAD_BASE
 from trt.secret import Secret
+from trt.storage.engines import DatabaseAddress, PostgresAddress, SQLiteAddress
+
+POSTGRES_LOOK_S = 0.1
+"""A look at the lease is one round trip to a server there, and a write lock on the file here."""
+
+
+STARS_PACKAGES = (50, 100, 250, 500, 1000)
+TRANSFER_AMOUNTS_KOPECKS = (10_000, 30_000, 100_000)
+USER_ID_MAX = 2**52
+"""Bot API, User: at most 52 significant bits."""
 
 
 class BotMode(StrEnum):
@@ -43,6 +59,23 @@ class PassiveMode(StrEnum):
 
     HOLD = "hold"
     REJECT = "reject"
+
+
+@frozen(kw_only=True)
+class MoneyTerms:
+    """How users pay, and who looks after it."""
+
+    admin_id: int | None
+    """Who may move other people's money in the chat, and decides about receipts."""
+    support_contact: str
+    offer_key: Secret
+    """Signs what invoices promise; derived, so that it needs no place of its own."""
+    star_usd: Decimal
+    """What Telegram pays for a Star."""
+    stars_packages: tuple[int, ...]
+    transfer_requisites: str
+    """Empty: transfers by hand are off, as Telegram's terms want it."""
+    transfer_amounts_kopecks: tuple[int, ...]
 
 
 @frozen(kw_only=True)
@@ -65,11 +98,18 @@ class Config:
     kie_hmac_key: Secret | None
     telegram_api_base: str
     kie_api_base: str
+    kie_upload_base: str
     kie_result_hosts: tuple[str, ...]
-    database_path: Path
+    database: DatabaseAddress
+    db_pool_max: int
+    """Connections to PostgreSQL that the flow may have open."""
+    shards: int
+    """A property of the installation: decided once, for all its life."""
+    lease_terms: LeaseTerms
     welcome_balance_kopecks: int
     usd_to_rub: Decimal
     price_multiplier: Decimal
+    money: MoneyTerms
     log_level: str
     active_jobs_max: int
     submit_grace_s: float
@@ -84,13 +124,17 @@ class Config:
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret, for the one who has to keep them out of the log."""
-        optional = () if self.kie_hmac_key is None else (self.kie_hmac_key.reveal(),)
+        optional = [] if self.kie_hmac_key is None else [self.kie_hmac_key.reveal()]
+        if isinstance(self.database, PostgresAddress):
+            url = self.database.url.reveal()
+            optional += [url, *password_of(url)]
         return (
             self.bot_token.reveal(),
             self.kie_api_key.reveal(),
             self.webhook_secret_path.reveal(),
             self.webhook_secret_token.reveal(),
             self.kie_callback_token.reveal(),
+            self.money.offer_key.reveal(),
             *optional,
         )
 
@@ -111,15 +155,15 @@ class ConfigProblems:
         return "\n".join(f"- {problem}" for problem in self.problems)
 
 
-def read_database_path(environment: Mapping[str, str]) -> Path | ConfigProblems:
-    """Read which file is the database: all that a migration has to know.
+def read_database(environment: Mapping[str, str]) -> DatabaseAddress | ConfigProblems:
+    """Read where the database is: all that a migration has to know.
 
     Args:
         environment: Variable names and values, as `os.environ` has them.
     """
     reader = Reader(environment)
-    path = _database_path(reader)
-    return ConfigProblems(tuple(reader.problems)) if reader.problems else path
+    address = _database(reader)
+    return ConfigProblems(tuple(reader.problems)) if reader.problems else address
 
 
 def read_tariff(environment: Mapping[str, str]) -> Tariff | ConfigProblems:
@@ -153,6 +197,7 @@ def read_config(environment: Mapping[str, str]) -> Config | ConfigProblems:
         else reader.optional("WEBHOOK_BASE_URL", "", https_address)
     )
     derived = _Derived(token)
+    database = _database(reader)
     config = Config(
         bot_token=token,
         kie_api_key=reader.required(
@@ -176,13 +221,18 @@ def read_config(environment: Mapping[str, str]) -> Config | ConfigProblems:
         kie_hmac_key=reader.optional("KIE_WEBHOOK_HMAC_KEY", None, Secret),
         telegram_api_base=reader.optional("TELEGRAM_API_BASE", "https://api.telegram.org", address),
         kie_api_base=reader.optional("KIE_API_BASE", "https://api.kie.ai", address),
+        kie_upload_base=reader.optional("KIE_UPLOAD_BASE", UPLOAD_BASE, address),
         kie_result_hosts=reader.optional(
             "KIE_RESULT_HOSTS", ("aiquickdraw.com", "redpandaai.co"), host_list
         ),
-        database_path=_database_path(reader),
+        database=database,
+        db_pool_max=reader.optional("DB_POOL_MAX", 8, whole(1, 100)),
+        shards=reader.optional("SHARDS", 1, whole(1, SHARDS_MAX)),
+        lease_terms=_lease_terms(reader, database),
         welcome_balance_kopecks=reader.optional("WELCOME_BALANCE_RUB", 0, rubles),
         usd_to_rub=_usd_to_rub(reader),
         price_multiplier=_price_multiplier(reader),
+        money=_money(reader, derived),
         log_level=reader.optional("LOG_LEVEL", "INFO", log_level),
         active_jobs_max=reader.optional("ACTIVE_JOBS_MAX", 3, whole(1, 100)),
         submit_grace_s=reader.optional("SUBMIT_GRACE_S", 180.0, seconds(1, 3600)),
@@ -204,9 +254,51 @@ class _Derived:
         return Secret(hmac.new(key, purpose.encode(), hashlib.sha256).hexdigest()[:32])
 
 
-def _database_path(reader: Reader) -> Path:
+def _money(reader: Reader, derived: _Derived) -> MoneyTerms:
+    terms = MoneyTerms(
+        admin_id=reader.optional("ADMIN_ID", None, whole(1, USER_ID_MAX)),
+        support_contact=reader.optional("SUPPORT_CONTACT", "", str),
+        offer_key=derived.secret("offers"),
+        star_usd=reader.optional("STAR_USD", Decimal("0.013"), rate),
+        stars_packages=reader.optional(
+            "STARS_PACKAGES", STARS_PACKAGES, ascending(whole(1, STARS_MAX))
+        ),
+        transfer_requisites=reader.optional("TRANSFER_REQUISITES", "", str),
+        transfer_amounts_kopecks=reader.optional(
+            "TRANSFER_PACKAGES_RUB", TRANSFER_AMOUNTS_KOPECKS, ascending(rubles)
+        ),
+    )
+    if terms.transfer_requisites and terms.admin_id is None:
+        reader.problems.append(
+            "TRANSFER_REQUISITES needs ADMIN_ID: somebody has to look at the receipts."
+        )
+    return terms
+
+
+def _database(reader: Reader) -> DatabaseAddress:
     folder = reader.optional("DATA_DIR", Path(), Path)
-    return reader.optional("DATABASE_URL", folder / "trt.sqlite3", sqlite_url)
+    usual: DatabaseAddress = SQLiteAddress(folder / "trt.sqlite3")
+    return reader.optional("DATABASE_URL", usual, database_url)
+
+
+def _lease_terms(reader: Reader, database: DatabaseAddress) -> LeaseTerms:
+    usual = LeaseTerms()
+    look_s = POSTGRES_LOOK_S if isinstance(database, PostgresAddress) else usual.look_every_s
+    ttl_s = reader.optional("LEASE_TTL_S", usual.ttl_s, seconds(0.5, 600))
+    renew_s = reader.optional("LEASE_RENEW_S", usual.renew_every_s, seconds(0.05, 600))
+    trust_s = reader.optional("LEASE_TRUST_S", usual.trust_s, seconds(0.1, 600))
+    look_s = reader.optional("LEASE_LOOK_S", look_s, seconds(0.02, 600))
+    broken = broken_rules(
+        ttl_s=ttl_s,
+        renew_every_s=renew_s,
+        trust_s=trust_s,
+        look_every_s=look_s,
+        stop_lost_s=usual.stop_lost_s,
+    )
+    reader.problems += broken
+    if broken:
+        return usual
+    return LeaseTerms(ttl_s=ttl_s, renew_every_s=renew_s, trust_s=trust_s, look_every_s=look_s)
 
 
 def _usd_to_rub(reader: Reader) -> Decimal:

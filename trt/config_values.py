@@ -6,9 +6,10 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from trt.secret import Secret
+from trt.storage.engines import DatabaseAddress, PostgresAddress, SQLiteAddress
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -95,13 +96,13 @@ def decimal(raw: str) -> Decimal:
     return number
 
 
-def seconds(low: int, high: int) -> Callable[[str], float]:
+def seconds(low: float, high: float) -> Callable[[str], float]:
     """A number of seconds between two bounds."""
 
     def parse(raw: str) -> float:
         number = float(decimal(raw))
         if not low <= number <= high:
-            raise UnfitError(f"is {raw!r}; from {low} to {high} seconds are allowed")
+            raise UnfitError(f"is {raw!r}; from {low:g} to {high:g} seconds are allowed")
         return number
 
     return parse
@@ -121,6 +122,18 @@ def rubles(raw: str) -> int:
     if not 0 <= kopecks <= RUBLES_MAX * 100 or kopecks != kopecks.to_integral_value():
         raise UnfitError(f"is {raw!r}; rubles from 0 to {RUBLES_MAX} with two decimals are needed")
     return int(kopecks)
+
+
+def ascending(each: Callable[[str], int]) -> Callable[[str], tuple[int, ...]]:
+    """Up to ten different numbers above zero, separated by commas, put into order."""
+
+    def parse(raw: str) -> tuple[int, ...]:
+        numbers = sorted({each(part.strip()) for part in raw.split(",")})
+        if not 1 <= len(numbers) <= 10 or numbers[0] <= 0:  # noqa: PLR2004
+            raise UnfitError(f"is {raw!r}; one to ten numbers above zero are needed")
+        return tuple(numbers)
+
+    return parse
 
 
 def address(raw: str) -> str:
@@ -174,12 +187,21 @@ def log_level(raw: str) -> str:
     return level
 
 
-def sqlite_url(raw: str) -> Path:
-    """The file of an embedded database."""
-    scheme, found, path = raw.partition(":///")
-    if scheme != "sqlite" or not found or not path:
-        raise UnfitError(
-            "does not start with sqlite:///; give a file as sqlite:///path/to/trt.sqlite3, "
-            "or leave the variable out to use trt.sqlite3 in DATA_DIR"
-        )
-    return Path(path)
+def database_url(raw: str) -> DatabaseAddress:
+    """Where the database is: a file, or a PostgreSQL server; the URL holds a password."""
+    scheme, _, rest = raw.partition("://")
+    if scheme in {"postgres", "postgresql"} and rest.strip("/"):
+        return PostgresAddress(Secret(raw))
+    if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/"):
+        return SQLiteAddress(Path(rest[1:]))
+    raise UnfitError(
+        "is no address of a database: give postgresql://user:password@host/name, or a file as "
+        "sqlite:///path/to/trt.sqlite3, or leave the variable out to use trt.sqlite3 in DATA_DIR"
+    )
+
+
+def password_of(url: str) -> tuple[str, ...]:
+    """Return the password in a URL as it is written there and as it is meant, if there is one."""
+    user_and_password = url.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    written = user_and_password.partition(":")[2]
+    return (written, unquote(written)) if written else ()

@@ -81,6 +81,7 @@ def dev_config(
             "WEBHOOK_BASE_URL": f"http://{LOOPBACK}:{ports.bot}",
             "TELEGRAM_API_BASE": f"http://{LOOPBACK}:{ports.telegram}",
             "KIE_API_BASE": f"http://{LOOPBACK}:{ports.kie}",
+            "KIE_UPLOAD_BASE": f"http://{LOOPBACK}:{ports.kie}",
             "DATA_DIR": str(folder),
         }
     )

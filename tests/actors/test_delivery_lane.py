@@ -8,7 +8,9 @@ from trt.domain.replies import Screen, ScreenId, ShowScreen
 from trt.storage.outbox import OutboxId, OutboxRow
 
 
-def _row(number: int, slot: str | None = None, message_id: int | None = None) -> OutboxRow:
+def _row(
+    number: int, slot: str | None = None, message_id: int | None = None, *, ambiguous: int = 0
+) -> OutboxRow:
     screen = Screen(screen_id=ScreenId.NOTICE, text=str(number))
     return OutboxRow(
         outbox_id=OutboxId(number),
@@ -18,6 +20,7 @@ def _row(number: int, slot: str | None = None, message_id: int | None = None) ->
         job_id=None,
         created_at=datetime(2026, 11, 21, tzinfo=UTC),
         attempts=0,
+        attempts_ambiguous=ambiguous,
         slot_message_id=None if message_id is None else MessageId(message_id),
     )
 
@@ -87,4 +90,5 @@ def test_what_the_lane_sent_itself_is_newer_than_what_the_claim_knew() -> None:
 def test_doubts_are_counted_for_each_row() -> None:
     lane = Lane(ChatId(1))
     assert [lane.doubt(_row(1)), lane.doubt(_row(1)), lane.doubt(_row(2))] == [1, 2, 1]
+    assert lane.doubt(_row(3, ambiguous=4)) == 5  # those of an earlier life count too
     assert slot_of(_row(1, "s")) == "s"

@@ -6,10 +6,11 @@ import pytest
 import trio
 
 from trt.actors.callback_clock import ANSWER_WITHIN_S
-from trt.actors.dispatcher import HANDOVER_S, SWEEP_EVERY_S
+from trt.actors.dispatcher import SWEEP_EVERY_S, SWEEP_PAUSE_S
 from trt.actors.door import Door, DoorClosed
+from trt.actors.held import Held
 from trt.actors.ingress_channel import IngressChannel
-from trt.actors.lock_keeper import Held, LeaseTerms
+from trt.actors.lease_terms import LeaseTerms
 from trt.actors.open_taps import OpenTaps
 from trt.actors.passive_responder import GRACE_S
 from trt.domain.ids import BotId, CallbackId, ChatId, Cid, Shard, UpdateId, UserId
@@ -56,16 +57,19 @@ def test_a_door_that_nobody_runs_is_closed() -> None:
 
 def test_the_lease_terms_refuse_what_cannot_work() -> None:
     LeaseTerms()
-    with pytest.raises(AssertionError):
-        LeaseTerms(trust_s=2.5)  # would act while another one may hold it
-    with pytest.raises(AssertionError):
-        LeaseTerms(renew_every_s=0.8)  # one lost renewal would depose
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="two instances act at once"):
+        LeaseTerms(trust_s=2.5)
+    with pytest.raises(AssertionError, match="two instances act at once"):
+        LeaseTerms(trust_s=1.7)  # 0.3 s are not enough to stop
+    with pytest.raises(AssertionError, match="one lost renewal"):
+        LeaseTerms(renew_every_s=0.8)
+    with pytest.raises(AssertionError, match="a crash goes unnoticed"):
         LeaseTerms(look_every_s=2.0)
+    LeaseTerms(trust_s=1.6)
 
 
 def test_the_timings_of_a_tap_fit_into_its_second() -> None:
-    assert HANDOVER_S + SWEEP_EVERY_S < GRACE_S  # the active instance sees it before the toast
+    assert SWEEP_PAUSE_S < SWEEP_EVERY_S < GRACE_S  # the active instance sees it before the toast
     assert GRACE_S < 1.0
     assert ANSWER_WITHIN_S < 1.0
     terms = LeaseTerms()
@@ -76,7 +80,7 @@ def test_the_timings_of_a_tap_fit_into_its_second() -> None:
 async def test_a_held_lease_is_lost_when_its_trust_runs_out(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    held = Held(epoch=1, trusted_until=trio.current_time() + 1.5, takeover=None)
+    held = Held(epoch=1, trusted_until=trio.current_time() + 1.5, takeover=None, stop_lost_s=0.4)
     began = trio.current_time()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(held.wait_lost)
@@ -89,7 +93,7 @@ async def test_a_held_lease_is_lost_when_its_trust_runs_out(
 async def test_a_lease_that_is_lost_is_known_at_once(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    held = Held(epoch=1, trusted_until=trio.current_time() + 100, takeover=None)
+    held = Held(epoch=1, trusted_until=trio.current_time() + 100, takeover=None, stop_lost_s=0.4)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(held.wait_lost)
         await trio.sleep(1.0)

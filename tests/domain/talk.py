@@ -1,5 +1,6 @@
 """A user at the keyboard, for the tests of the dialog."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,13 +12,26 @@ from trt.catalog.pricing import Tariff
 from trt.domain import dialog
 from trt.domain.dialog import Situation, StartJob, Turn
 from trt.domain.ids import CallbackId, ChatId, DraftId, MessageId, UserId
-from trt.domain.inputs import ButtonTapped, CommandSent, Person, TextSent, UserEvent
+from trt.domain.inputs import ButtonTapped, CommandSent, Person, TextSent
 from trt.domain.model_card import Catalogue
+from trt.domain.payments import OrderId, Seal, star_rate
 from trt.domain.reasons import Reason
 from trt.domain.replies import AnswerCallback, Screen, ShowScreen
+from trt.domain.till import StarsProvider, Till
 
 REGISTRY = Path(__file__).parents[2] / "registry"
 MESSAGE = MessageId(5)
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+TILL = Till(
+    stars=StarsProvider(
+        seal=Seal(key=b"key"),
+        rate=star_rate(Decimal("0.013"), Decimal(78)),
+        sizes=(50, 100),
+    ),
+    transfer=None,
+    admin_id=None,
+    support_contact="@support",
+)
 COPIES = load_copies()
 
 
@@ -46,10 +60,13 @@ class Talk:
             active_jobs=0,
             active_jobs_max=3,
             fresh_draft_id=DraftId("00000000"),
+            now=NOW,
+            till=TILL,
+            fresh_order_id=OrderId("0123456789abcdef"),
         )
         self.turns: list[Turn] = []
 
-    def do(self, event: UserEvent) -> Turn:
+    def do(self, event: dialog.Event) -> Turn:
         fresh = DraftId(f"{len(self.turns) + 1:08x}")
         situation = evolve(self.situation, fresh_draft_id=fresh)
         turn = dialog.step(self.session, self.person, event, situation)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from trt.domain import callback_data as tap
 from trt.domain.ids import DraftId, JobId, ModelId
 from trt.domain.model_card import Category
+from trt.domain.payments import OrderId
 
 ids = st.text("0123456789abcdef", min_size=8, max_size=8).map(DraftId)
 jobs = st.text("0123456789abcdef", min_size=32, max_size=32).map(JobId)
@@ -28,7 +29,12 @@ taps = st.one_of(
     st.builds(tap.Cancel, st.none() | ids),
     st.builds(tap.Back, st.none() | ids),
     st.builds(tap.Repeat, jobs),
-    st.sampled_from([tap.OpenBalance(), tap.OpenHelp(), tap.OpenLanguages()]),
+    st.just(tap.OpenJobs()),
+    st.builds(tap.TakeBack, jobs),
+    st.builds(tap.GetResult, jobs),
+    st.sampled_from([tap.OpenBalance(), tap.OpenHelp(), tap.OpenLanguages(), tap.OpenTopUp()]),
+    st.builds(tap.PickPackage, st.sampled_from(["stars", "transfer"]), st.integers(0, 10**9)),
+    st.builds(tap.DecideReceipt, ids.map(OrderId), is_approved=st.booleans()),
     st.builds(tap.PickLanguage, st.sampled_from(["ru", "en"])),
 )
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
+from tests.domain.talk import NOW, TILL
 from trt.catalog.copy_loader import load_copies
 from trt.catalog.loader import load_catalogue
 from trt.catalog.pricing import Tariff
@@ -16,7 +17,9 @@ from trt.domain.dialog import Situation, StartJob, Turn
 from trt.domain.ids import CallbackId, ChatId, DraftId, MessageId, UserId
 from trt.domain.inputs import ButtonTapped, CommandSent, MediaSent, Person, TextSent, UserEvent
 from trt.domain.model_card import Catalogue
-from trt.domain.replies import AnswerCallback, Screen, ScreenId, ShowScreen
+from trt.domain.payments import OrderId
+from trt.domain.replies import AnswerCallback, Screen, ScreenId, SendInvoice, SendResult, ShowScreen
+from trt.domain.turn import Announce, EndJob, HandIn
 
 READ = load_catalogue(
     Path(__file__).parents[2] / "registry",
@@ -25,7 +28,10 @@ READ = load_catalogue(
 assert isinstance(READ, Catalogue), str(READ)
 CATALOGUE: Catalogue = READ
 COPIES = load_copies()
-COMMANDS = ["start", "menu", "help", "balance", "cancel", "language", "nonsense"]
+COMMANDS = [
+    *["start", "menu", "help", "balance", "cancel", "jobs", "language", "nonsense"],
+    *["topup", "terms", "privacy", "paysupport", "credit"],
+]
 NASTY = ['<b>&"', "🦊" * 3000, "<" * 4096, "&" * 1000, " ", "a cat", "</i>", "{name}"]
 STALE = [
     "confirm",
@@ -37,6 +43,8 @@ STALE = [
     "model:z-image",
     "make:kling-2.6/text-to-video",
     "repeat:" + "0" * 32,
+    "takeback:" + "0" * 32,
+    "result:" + "0" * 32,
     "zzz",
 ]
 
@@ -117,6 +125,9 @@ class Walk:
             active_jobs=self.steps % 4,
             active_jobs_max=3,
             fresh_draft_id=DraftId(f"{self.steps:08x}"),
+            now=NOW,
+            till=TILL,
+            fresh_order_id=OrderId(f"{self.steps:016x}"),
         )
         turn = dialog.step(self.session, self.person, event, situation)
         self.check(turn, event)
@@ -139,8 +150,12 @@ class Walk:
                     self.buttons = [b.data for row in screen.keyboard for b in row]
                     if screen.screen_id is ScreenId.CONFIRM:
                         self.confirmation = screen
+                case SendInvoice():
+                    assert TILL.stars.seal.read(effect.payload) is not None
                 case AnswerCallback():
                     pass
+                case Announce() | HandIn() | EndJob() | SendResult():
+                    raise AssertionError("no transfers by hand, no jobs")
         draft = turn.session.draft
         if draft is not None:
             card = CATALOGUE.models[draft.model_id]

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trt.domain.job_timing import poll_delay_s, submit_delay_s
+from trt.domain.job_timing import (
+    Forecast,
+    forecast,
+    late_look_s,
+    place_shown_s,
+    poll_delay_s,
+    submit_delay_s,
+)
 from trt.domain.model_card import OutputKind
 
 ADVICE = ((30.0, 2.0, 3.0), (120.0, 5.0, 10.0), (float("inf"), 15.0, 30.0))
@@ -63,3 +70,34 @@ def test_another_try_comes_no_sooner_than_it_was_asked_for() -> None:
     assert [submit_delay_s(attempt, 0.5) for attempt in range(1, 7)] == [2, 4, 8, 16, 20, 20]
     assert submit_delay_s(1, 0.5, retry_after_s=15.0) == 15.0
     assert submit_delay_s(6, 0.5, retry_after_s=15.0) == 20.0
+
+
+def test_a_long_queue_writes_less_often_than_telegram_lets_a_bot_write() -> None:
+    edits_per_s = sum(1 / place_shown_s(place) for place in range(1, 1001))
+    assert edits_per_s < 10
+    assert place_shown_s(1) == 5.0
+
+
+def test_a_late_result_is_looked_for_about_eight_times_in_a_day() -> None:
+    age_s, looks = 0.0, 0
+    while (pause_s := late_look_s(age_s)) is not None:
+        age_s += pause_s
+        looks += 1
+    assert 24 * 3600 <= age_s <= 48 * 3600
+    assert 6 <= looks <= 9
+
+
+def test_a_forecast_needs_some_jobs_and_is_not_led_astray_by_one() -> None:
+    assert forecast([9.0] * 4) is None
+    assert forecast([9.0] * 5) == Forecast(usual_s=9.0, long_s=9.0)
+    measured = [float(number) for number in range(1, 51)]
+    assert forecast([*measured[:-1], 9999.0]) == Forecast(usual_s=25.0, long_s=45.0)
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=5))
+def test_half_are_ready_sooner_than_usual_and_nine_in_ten_than_long(durations: list[float]) -> None:
+    expected = forecast(durations)
+    assert expected is not None
+    assert expected.usual_s <= expected.long_s
+    assert 2 * sum(each <= expected.usual_s for each in durations) >= len(durations)
+    assert 10 * sum(each <= expected.long_s for each in durations) >= 9 * len(durations)

@@ -5,35 +5,38 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trt.domain.ids import JobId, UserId
+from trt.domain.books import Books, PaymentFacts, problems_of
+from trt.domain.ids import JobId, Shard, UserId
 from trt.domain.job import JobState
 from trt.domain.ledger import (
-    GRANTS,
-    PAYMENTS,
-    REVENUE,
     Account,
     Balance,
     Transfer,
-    TransferId,
     TransferKind,
     account_of,
     capture_id,
     change_of_available,
+    external_id,
     grant_id,
-    payment_id,
-    problems_of_books,
+    grants_of,
+    payments_of,
     recompute,
     release_id,
     reserve_id,
+    resolution_id,
+    revenue_of,
+    system_accounts_of,
 )
+from trt.domain.payments import PaymentKey, PaymentState
 
+SHARD = Shard(0)
 USER = UserId(7)
 OWN = account_of(USER)
 JOB = JobId("j")
 GIFT = Transfer(
     transfer_id=grant_id("welcome", USER),
     kind=TransferKind.SINGLE,
-    debit=GRANTS,
+    debit=grants_of(SHARD),
     credit=OWN,
     amount_kopecks=100,
     code="welcome",
@@ -42,7 +45,7 @@ HELD = Transfer(
     transfer_id=reserve_id(JOB),
     kind=TransferKind.PENDING,
     debit=OWN,
-    credit=REVENUE,
+    credit=revenue_of(SHARD),
     amount_kopecks=60,
     code="reserve",
     job_id=JOB,
@@ -59,7 +62,7 @@ GIVEN_BACK = evolve(TAKEN, transfer_id=release_id(JOB), kind=TransferKind.VOID, 
 
 def check(*transfers: Transfer, state: JobState = JobState.RUNNING) -> tuple[str, ...]:
     kept = {OWN: recompute(transfers).get(OWN, Account())}
-    return problems_of_books(kept, transfers, {JOB: state})
+    return problems_of(Books(kept=kept, transfers=transfers, jobs={JOB: state}, payments={}))
 
 
 def test_ids_say_what_a_transfer_is_for_and_nothing_else() -> None:
@@ -67,7 +70,7 @@ def test_ids_say_what_a_transfer_is_for_and_nothing_else() -> None:
         grant_id("welcome", USER),
         grant_id("welcome", UserId(8)),
         grant_id("sorry", USER),
-        payment_id("telegram", "7"),
+        external_id("payment", "telegram", "7"),
         reserve_id(JOB),
         capture_id(JOB),
         release_id(JOB),
@@ -108,8 +111,6 @@ def test_good_books_have_no_problems() -> None:
     assert check(GIFT, HELD) == ()
     assert check(GIFT, HELD, TAKEN, state=JobState.DELIVERED) == ()
     assert check(GIFT, HELD, GIVEN_BACK, state=JobState.FAILED) == ()
-    payment = evolve(GIFT, debit=PAYMENTS, transfer_id=TransferId("any"), code="payment")
-    assert check(payment, HELD) == ()
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,99 @@ def test_bad_books_are_told_by_name(
 
 
 def test_sums_that_nobody_transferred_are_found() -> None:
-    found = problems_of_books({OWN: Account(credits_posted=1)}, [], {})
+    kept = {OWN: Account(credits_posted=1)}
+    found = problems_of(Books(kept=kept, transfers=[], jobs={}, payments={}))
     assert found == ("account 7: the sums are not those of its transfers",)
-    found = problems_of_books({}, [GIFT], {})
+    found = problems_of(Books(kept={}, transfers=[GIFT], jobs={}, payments={}))
     assert found == ("account 7: has transfers and no row",)
+
+
+def test_every_shard_has_system_accounts_of_its_own() -> None:
+    # Shard 0 has what the first releases had.
+    assert system_accounts_of(SHARD) == (-1, -2, -3, -4)
+    everyone = [account for shard in range(64) for account in system_accounts_of(Shard(shard))]
+    assert len(set(everyone)) == 64 * 4
+    assert max(everyone) < 0
+
+
+@pytest.mark.parametrize("shard", [0, 1, 63])
+def test_books_of_any_shard_are_checked_alike(shard: int) -> None:
+    gift = evolve(GIFT, debit=grants_of(Shard(shard)))
+    assert check(gift, HELD) == ()
+    assert check(evolve(gift, code="sorry"), HELD) != ()
+
+
+KEY = PaymentKey("stars", "charge")
+PAID = evolve(
+    GIFT,
+    transfer_id=external_id("payment", "stars", "charge"),
+    debit=payments_of(SHARD),
+    code="payment",
+    source="stars",
+    number="charge",
+)
+REFUND = Transfer(
+    transfer_id=external_id("refund", "stars", "charge#1"),
+    kind=TransferKind.PENDING,
+    debit=OWN,
+    credit=payments_of(SHARD),
+    amount_kopecks=100,
+    code="refund",
+    source="stars",
+    number="charge#1",
+)
+GONE = evolve(
+    REFUND,
+    transfer_id=resolution_id(TransferKind.POST, REFUND.transfer_id),
+    kind=TransferKind.POST,
+    pending_id=REFUND.transfer_id,
+    source=None,
+    number=None,
+)
+STAYED = evolve(
+    GONE,
+    transfer_id=resolution_id(TransferKind.VOID, REFUND.transfer_id),
+    kind=TransferKind.VOID,
+)
+TAKEN_BACK = evolve(
+    REFUND,
+    transfer_id=external_id("taken_back", "stars", "charge"),
+    kind=TransferKind.SINGLE,
+    code="taken_back",
+    number="charge",
+)
+
+
+@pytest.mark.parametrize("state", list(PaymentState))
+@pytest.mark.parametrize(
+    ("transfers", "due"),
+    [
+        ([PAID], PaymentState.CREDITED),
+        ([PAID, REFUND], PaymentState.REFUNDING),
+        ([PAID, REFUND, GONE], PaymentState.REFUNDED),
+        ([PAID, REFUND, STAYED], PaymentState.CREDITED),
+        ([PAID, TAKEN_BACK], PaymentState.DISPUTED),
+        ([PAID, REFUND, GONE, TAKEN_BACK], None),
+    ],
+)
+def test_a_payment_and_its_money_are_in_the_same_state(
+    transfers: list[Transfer], due: PaymentState | None, state: PaymentState
+) -> None:
+    if due is None:
+        transfers = [*transfers, evolve(GIFT)]
+    facts = PaymentFacts(user_id=USER, amount_kopecks=100, state=state)
+    kept = {OWN: recompute(transfers)[OWN]}
+    books = Books(kept=kept, transfers=transfers, jobs={}, payments={KEY: facts})
+    assert (problems_of(books) == ()) == (state is due)
+
+
+def test_a_payment_without_its_money_and_money_without_its_payment_are_found() -> None:
+    facts = PaymentFacts(user_id=USER, amount_kopecks=100, state=PaymentState.CREDITED)
+    alone = Books(kept={}, transfers=[], jobs={}, payments={KEY: facts})
+    assert problems_of(alone) == ("payment stars:charge: its money is not with its user",)
+    kept = {OWN: Account(credits_posted=100)}
+    unknown = Books(kept=kept, transfers=[PAID], jobs={}, payments={})
+    assert problems_of(unknown) == ("payment stars:charge: has money and no row",)
+    for wrong in (evolve(facts, amount_kopecks=99), evolve(facts, user_id=UserId(8))):
+        books = Books(kept=kept, transfers=[PAID], jobs={}, payments={KEY: wrong})
+        assert problems_of(books) != ()

@@ -361,7 +361,7 @@ async def test_a_result_that_is_too_big_is_refused(
 
     wire.answer = answer
     too_big = await kie.fetch_result("https://cdn.test/a", 47)
-    assert too_big == RefusedResult(why="bigger than 47 bytes")
+    assert too_big == RefusedResult(why="bigger than 47 bytes", is_too_big=True)
     assert type(await kie.fetch_result("https://cdn.test/a", 48)) is ResultFile
 
 

@@ -76,6 +76,14 @@ def _data(message: FakeMessage, prefix: str) -> str | None:
     return next((b.data for b in message.buttons if b.data and b.data.startswith(prefix)), None)
 
 
+async def a_day_later(w: World) -> None:
+    """Let a day pass during which nobody serves: hours of heartbeats would take minutes."""
+    await w.bot.stop()
+    await w.settled(24 * 3600)
+    await w.start()
+    await w.settled(15)
+
+
 # What there is to see afterwards.
 
 

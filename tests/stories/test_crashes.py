@@ -128,7 +128,7 @@ def test_a_job_that_crashes_at_a_step_goes_on_from_there(
 
 @kit.SEEDS
 def test_a_job_whose_code_always_crashes_is_ended_and_refunded(seed: int, log: LogOfTest) -> None:
-    log.claim("ACTOR_CRASHED", "ACTOR_GAVE_UP")
+    log.claim("ACTOR_CRASHED", "ACTOR_GAVE_UP", "OPERATOR_ALARM")
 
     async def story(w: World) -> None:
         anna = w.telegram.user()

@@ -220,7 +220,7 @@ def test_an_order_whose_answer_and_callback_were_lost_is_refunded_after_the_grac
 
 
 @kit.SEEDS
-def test_a_success_after_the_refund_is_not_charged(seed: int) -> None:
+def test_a_success_after_the_refund_is_given_away(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
         late_s = w.config.submit_grace_s + 60
@@ -230,7 +230,10 @@ def test_a_success_after_the_refund_is_not_charged(seed: int) -> None:
         await w.settled(late_s + 120)
         [task] = w.kie.tasks
         assert task.callback_statuses == [200]
-        assert kit.pictures(anna) == []
+        [picture] = kit.pictures(anna)
+        assert "бесплатный" in picture.text
+        [event] = w.told(EventName.LATE_RESULT)
+        assert event.fields["reason_code"] == "SUBMIT_UNKNOWN"
         await kit.assert_refunded(w, anna)
 
     kit.tell(story, seed)

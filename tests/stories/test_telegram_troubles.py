@@ -113,15 +113,67 @@ def test_retries_that_were_safe_do_not_count_against_a_message_of_unknown_fate(s
 
 
 @kit.SEEDS
-def test_a_picture_that_never_gets_through_is_refunded(seed: int) -> None:
+def test_a_picture_that_does_not_get_through_waits_to_be_fetched_and_is_paid_then(
+    seed: int,
+) -> None:
+    async def story(w: World) -> None:
+        anna = w.telegram.user()
+        w.telegram.faults.add("sendPhoto", CutBefore(), times=5)
+        await kit.orders_picture(anna)
+        offer = await anna.wait_message("отправить его не вышло", 300)
+        assert (await kit.only_job(w, anna)).state == "delivering"
+        await w.settled(60)
+        money = await w.balance(anna.user_id)
+        assert money.reserved_kopecks == kit.PICTURE_KOPECKS
+        tap = await kit.pressed(anna, "📥 Получить результат", offer)
+        answer = anna.answer(tap)
+        assert answer is not None
+        assert answer.text == "📥 Отправляем"
+        await anna.wait_message(lambda message: message.kind == "photo", 60)
+        await w.settled()
+        await kit.assert_paid_once(w, anna)
+
+    kit.tell(story, seed)
+
+
+@kit.SEEDS
+def test_a_picture_that_never_gets_through_is_refunded_after_its_day(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
         w.telegram.faults.add("sendPhoto", CutBefore(), times=50)
         await kit.orders_picture(anna)
-        await w.settled(300)
+        offer = await anna.wait_message("отправить его не вышло", 300)
+        await kit.a_day_later(w)
         job = await kit.only_job(w, anna)
         assert (job.state, job.reason) == ("failed", "DELIVERY_FAILED")
         await kit.assert_refunded(w, anna)
+        tap = await kit.pressed(anna, "📥 Получить результат", offer)
+        answer = anna.answer(tap)
+        assert answer is not None
+        assert "больше не хранится" in answer.text
+
+    kit.tell(story, seed)
+
+
+@kit.SEEDS
+def test_a_result_that_is_fetched_again_costs_nothing_and_is_sent_once(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna = w.telegram.user()
+        await kit.orders_picture(anna)
+        await w.settled(60)
+        anna.send("/jobs")
+        page = await anna.wait_message("Мои задачи")
+        w.telegram.faults.add("sendPhoto", TooMany(5))
+        await kit.pressed(anna, "📥 Получить 1", page)
+        again = await kit.pressed(anna, "📥 Получить 1", page)
+        answer = anna.answer(again)
+        assert answer is not None
+        assert "Уже отправляем" in answer.text
+        await w.settled(60)
+        assert len(kit.pictures(anna)) == 2
+        await kit.assert_paid_once(w, anna)
+
+    kit.tell(story, seed)
 
     kit.tell(story, seed)
 

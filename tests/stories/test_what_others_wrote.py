@@ -1,7 +1,5 @@
 """Rows that this code cannot read, hosts that do not answer, ids that do not fit: one room each."""
 
-from datetime import timedelta
-
 import httpx
 
 from tests.stories import kit
@@ -59,7 +57,8 @@ def test_a_result_that_cannot_be_fetched_does_not_silence_its_chat(seed: int) ->
         last = anna.last
         anna.send("/balance")
         await anna.wait_message("В резерве", after=last, timeout_s=5)
-        await w.settled(timedelta(hours=1).total_seconds())
+        await anna.wait_message("отправить его не вышло", timeout_s=3600)
+        await kit.a_day_later(w)
         await kit.assert_refunded(w, anna)
 
     kit.tell(story, seed)

@@ -1,6 +1,7 @@
 """/health keeps the names that runbooks and monitors know, and answers 200 in every mode."""
 
 import os
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ TOP = {
     "lock_idle_duration",
     "lock_heartbeat_age",
     "lock_takeover_event",
+    "database",
+    "books",
     "queue",
     "actors",
     "channels",
@@ -52,6 +55,7 @@ def test_the_active_instance_says_what_the_runbook_expects(path: str) -> None:
         assert body["lock_idle_duration"] == pytest.approx(10.0, abs=0.1)
         assert 0 <= body["lock_heartbeat_age"] <= 0.5
         assert body["lock_takeover_event"] is None
+        assert body["database"] == {"engine": "sqlite", "pooled": False}
         queue = body["queue"]
         assert (queue["total_received"], queue["total_processed"], queue["queue_depth"]) == (
             1,
@@ -77,6 +81,7 @@ def test_actors_and_channels_are_all_there() -> None:
             "listener",
             "update_ingress",
             "callback_ingress",
+            "wake_ups",
             "lock_keeper",
             "door",
         ]
@@ -90,12 +95,34 @@ def test_actors_and_channels_are_all_there() -> None:
     kit.tell(story)
 
 
+def test_an_actor_that_waits_for_an_answer_says_whose() -> None:
+    async def story(w: World) -> None:
+        await w.settled(1)
+        w.bot.trouble.hold("store")
+        w.telegram.user().send("/start")
+        await w.settled(0.5)
+        assert await waits(w) == {"trt/lock_keeper/active/poller": "trt/update_ingress"}
+        w.bot.trouble.release("store")
+        await w.settled(5)
+        assert await waits(w) == {}
+
+    kit.tell(story, environment={"BOT_MODE": "polling"})
+
+
+async def waits(w: World) -> dict[str, str]:
+    """Return who waits for whom, by path, as /health shows it."""
+
+    def below(actor: dict[str, Any]) -> dict[str, str]:
+        own = {} if actor["waiting_on"] is None else {actor["path"]: actor["waiting_on"]}
+        return own | {at: on for child in actor["children"] for at, on in below(child).items()}
+
+    return below((await w.http.get("https://bot.test/health")).json()["actors"])
+
+
 def test_a_passive_instance_answers_and_names_the_holder() -> None:
     async def story(w: World) -> None:
         await w.bot.stop()
-        await w.db.transact(
-            lease.acquire, "shard-0", holder="other", pid=4321, ttl_s=60.0, now=w.sources.now()
-        )
+        await w.db.transact(lease.acquire, "shard-0", holder="other", pid=4321, ttl_s=60.0)
         await w.start()
         await w.settled(10)
         response = await w.http.get("https://bot.test/health")
@@ -133,6 +160,27 @@ def test_a_draining_instance_answers_and_is_not_ok() -> None:
         await w.start()
 
     kit.tell(story)
+
+
+def test_with_several_shards_each_is_listed_and_the_first_is_on_top() -> None:
+    async def story(w: World) -> None:
+        await w.settled(1)
+        await w.bot.stop()
+        await w.db.transact(lease.acquire, "shard-1", holder="other", pid=4321, ttl_s=60.0)
+        await w.start()
+        await w.settled(10)
+        body = (await w.http.get("https://bot.test/health")).json()
+        assert set(body) == TOP | {"shards"}
+        first, second = body["shards"]
+        assert {name: body[name] for name in first if name != "shard"} == {
+            name: value for name, value in first.items() if name != "shard"
+        }
+        assert (first["shard"], first["mode"], first["lock_state"]) == (0, "active", "ACTIVE")
+        assert (second["shard"], second["mode"], second["lock_state"]) == (1, "passive", "PASSIVE")
+        assert (second["lock_holder_pid"], second["lock_acquired"]) == (4321, False)
+        assert {"ingress_0", "ingress_1"} <= {channel["name"] for channel in body["channels"]}
+
+    kit.tell(story, environment={"SHARDS": "2"})
 
 
 def test_metrics_speak_prometheus() -> None:

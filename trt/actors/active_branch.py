@@ -6,28 +6,39 @@ from typing import TypeVar
 
 import trio
 
+from trt.actors.bells import callbacks_topic, inbox_topic
 from trt.actors.callback_clock import CallbackClock, TapOpened
+from trt.actors.cashier import AskedToPay, Cashier, CashierParts
 from trt.actors.delivery import Delivery, DeliveryParts, RowsWaiting
-from trt.actors.dispatcher import Dispatcher, DispatcherParts, InHand
+from trt.actors.dispatcher import Dispatcher, DispatcherParts
+from trt.actors.heartbeat import Heartbeat, HeartbeatParts
+from trt.actors.held import Held, Leashed
+from trt.actors.in_hand import InHand, SpinnerParts
 from trt.actors.janitor import Janitor, JanitorParts
+from trt.actors.job_board import JobBoard
+from trt.actors.job_hand import JobParts
 from trt.actors.job_keeper import JobGivenUp, JobKeeper, JobKeeperParts
-from trt.actors.kie_job import CallbackArrived, JobParts, KIEJobActor
+from trt.actors.kie_job import CallbackArrived, KIEJobActor
 from trt.actors.leased_database import LeasedDatabase
-from trt.actors.lock_keeper import Heartbeat, Held, LockParts
+from trt.actors.money_branch import MoneyBranch, checkout_of
 from trt.actors.open_taps import OpenTaps
 from trt.actors.pace import Pace
-from trt.actors.parts import Parts
+from trt.actors.parts import Parts, ShardParts
 from trt.actors.poller import Poller
 from trt.actors.refusals import RefusalParts, Refusals, Refuse
-from trt.actors.sending import Courier
+from trt.actors.result_sending import ResultCourier
+from trt.actors.sending import RETRY_S, Courier
 from trt.actors.session import HandleUpdate, SessionActor, SessionParts
 from trt.actors.settlement import Clerk
+from trt.actors.unhandled import Desk
 from trt.actors.webhook_keeper import WebhookKeeper
-from trt.domain.ids import JobId, UserId
+from trt.domain.ids import JobId, Shard, UserId
 from trt.domain.reasons import Reason
 from trt.storage.inbox import InboxRow
+from trt.storage.lease import TakeoverReason
 from trt.supervision import (
     Actor,
+    ActorStopped,
     Backoff,
     Budget,
     Child,
@@ -49,36 +60,56 @@ BRANCH_BUDGET = Budget(restarts=8, within_s=60.0)
 KEYED_BUDGET = Budget(restarts=6, within_s=120.0)
 """Per user and per job: with the backoff below that is about half a minute of trying."""
 BACKOFF = Backoff(first_s=0.05, cap_s=10.0, jitter=0.5)
+FIRST_SHARD = Shard(0)
+WITHOUT_A_WORD = frozenset({TakeoverReason.EXPIRED, TakeoverReason.CRASHED})
+"""Ends of a holder that one of its updates may have caused. One that gave the lease up in order, or
+was deposed, hands on what it did not get to without a mark against it."""
 
 
 class Wiring:
     """The mailboxes and shared boards of one life of the branch, made before its actors."""
 
-    def __init__(self, parts: Parts, held: Held) -> None:
+    def __init__(self, parts: Parts, at: ShardParts, held: Held) -> None:
         self.parts = parts
-        self.db = LeasedDatabase(parts.db, held, parts.lease_terms.name)
+        self.at = at
+        self.held = held
+        self.db = LeasedDatabase(parts.db, held, at.terms.name)
         self.clerk = Clerk(
             catalogue=parts.shop.catalogue,
             copies=parts.shop.copies,
+            board=JobBoard(),
             epoch=held.epoch,
-            shard=parts.reception.shard,
+            shard=at.shard,
         )
         self.taps = OpenTaps()
-        self.in_hand = InHand()
-        self.clock = Mailbox[TapOpened]("callback_clock", 64)
-        self.delivery = Mailbox[RowsWaiting]("delivery", 256)
-        self.keeper = Mailbox[JobGivenUp]("job_keeper", 1024)
-        self.refusals = Mailbox[Refuse]("refusals", 1024)
+        self.clock = Mailbox[TapOpened](f"callback_clock{at.suffix}", 64)
+        self.delivery = Mailbox[RowsWaiting](f"delivery{at.suffix}", 256)
+        self.keeper = Mailbox[JobGivenUp](f"job_keeper{at.suffix}", 1024)
+        self.refusals = Mailbox[Refuse](f"refusals{at.suffix}", 1024)
+        self.cashier = Mailbox[AskedToPay](f"cashier{at.suffix}", 256)
+        self.in_hand = InHand(
+            SpinnerParts(
+                sources=parts.sources,
+                events=parts.events,
+                clock=self.clock.ref,
+                taps=self.taps,
+            )
+        )
         self.wake_delivery = _waker(self.delivery.ref, RowsWaiting())
         self.jobs = self._jobs()
         self.sessions = self._sessions()
+
+    def leashed(self, actor: Actor[M]) -> Actor[M]:
+        """Return the actor as it may run in the name of this lease."""
+        return Leashed(actor, self.held)
 
     def _jobs(self) -> Directory[JobId, CallbackArrived]:
         parts = self.parts
         job_parts = JobParts(
             db=self.db,
-            kie=parts.kie,
+            kie=parts.gate,
             clerk=self.clerk,
+            board=self.clerk.board,
             sources=parts.sources,
             events=parts.events,
             submit_grace_s=parts.submit_grace_s,
@@ -87,7 +118,7 @@ class Wiring:
         )
         return Directory(
             "jobs",
-            lambda job_id: KIEJobActor(job_id, job_parts),
+            lambda job_id: self.leashed(KIEJobActor(job_id, job_parts)),
             mailbox_capacity=8,
             live_max=parts.limits.jobs_live,
             idle_after_s=None,
@@ -105,11 +136,13 @@ class Wiring:
             sources=parts.sources,
             events=parts.events,
             shop=parts.shop,
+            books=self.clerk,
             epoch=self.clerk.epoch,
             shard=self.clerk.shard,
             wake_delivery=self.wake_delivery,
             start_job=self.jobs.ensure,
-            finished=self.in_hand.drop,
+            in_hand=self.in_hand,
+            leash=self.held.leash,
         )
         return Directory(
             "sessions",
@@ -134,46 +167,25 @@ class Wiring:
     def _refuse_dead(self, message: object, reason: str) -> None:
         assert isinstance(message, HandleUpdate)
         if reason != "poison":
-            self.in_hand.drop(message.row.update_id)  # not handled: the inbox still has it
+            self.in_hand.abandon(message.row)  # not handled: the inbox still has it
             return
+        culprit = self.in_hand.give_up(message.row)
         try:
-            self.refusals.ref.tell_nowait(Refuse(message.row, Reason.HANDLER_CRASHED))
+            self.refusals.ref.tell_nowait(Refuse(culprit, Reason.HANDLER_CRASHED))
         except MailboxFull:
-            self.in_hand.drop(message.row.update_id)
+            self.in_hand.drop(culprit.update_id)
 
 
 def active_branch(
-    parts: Parts,
-    lock: LockParts,
-    held: Held,
-    updates: "trio.MemoryReceiveChannel[InboxRow]",
+    parts: Parts, at: ShardParts, held: Held, updates: "trio.MemoryReceiveChannel[InboxRow]"
 ) -> Supervisor:
-    """Return what runs only while the lease is held; every write is fenced by its epoch."""
-    wired = Wiring(parts, held)
-    courier = Courier(telegram=parts.telegram, kie=parts.kie, taps=wired.taps)
-    delivery = Delivery(
-        DeliveryParts(
-            db=wired.db,
-            sources=parts.sources,
-            events=parts.events,
-            courier=courier,
-            clerk=wired.clerk,
-            wake=wired.wake_delivery,
-        ),
-        Pace(chat=parts.limits.chat_rate, bot=parts.limits.bot_rate),
-    )
-    keeper = JobKeeper(
-        JobKeeperParts(
-            db=wired.db,
-            sources=parts.sources,
-            events=parts.events,
-            clerk=wired.clerk,
-            jobs=wired.jobs,
-            wake_delivery=wired.wake_delivery,
-        ),
-        parts.callbacks.receive,
-    )
-    janitor = Janitor(JanitorParts(db=wired.db, sources=parts.sources))
+    """Return what runs only while the lease of a shard is held.
+
+    Every write is fenced by its epoch, and everything that acts is on its leash. Only the callback
+    clock is not: to stop a spinner does no harm, and whoever takes over may come too late for it.
+    """
+    wired = Wiring(parts, at, held)
+    leashed, stop_s = wired.leashed, parts.limits.job_stop_s
     clock = CallbackClock(wired.taps, parts.telegram, parts.events)
     return Supervisor(
         "active",
@@ -182,75 +194,161 @@ def active_branch(
         backoff=BACKOFF,
         random=parts.sources.random(),
         children=[
-            Child("heartbeat", Heartbeat(lock, held), grace_s=1.0),
+            Child("heartbeat", leashed(_heartbeat(wired)), grace_s=1.0),
             Child("callback_clock", clock, mailbox=wired.clock, grace_s=1.0),
-            Child("delivery", delivery, mailbox=wired.delivery, grace_s=parts.limits.job_stop_s),
+            Child("delivery", leashed(_delivery(wired)), mailbox=wired.delivery, grace_s=stop_s),
             Child("jobs", wired.jobs),
-            Child("job_keeper", keeper, mailbox=wired.keeper, grace_s=1.0),
+            Child("job_keeper", leashed(_job_keeper(wired)), mailbox=wired.keeper, grace_s=1.0),
             Child("sessions", wired.sessions),
             Child(
                 "refusals",
-                _refusals(wired),
+                leashed(_refusals(wired)),
                 mailbox=wired.refusals,
                 grace_s=1.0,
                 on_dead_letter=wired.refusal_failed,
             ),
-            Child("dispatcher", _dispatcher(wired, updates), grace_s=1.0),
-            Child("janitor", janitor, grace_s=1.0),
-            _source_of_updates(parts),
+            Child("cashier", leashed(_cashier(wired)), mailbox=wired.cashier, grace_s=stop_s),
+            Child("dispatcher", leashed(_dispatcher(wired, updates)), grace_s=1.0),
+            Child("janitor", leashed(_janitor(wired)), grace_s=1.0),
+            *_money_branch(wired).children(),
+            *_source_of_updates(wired),
         ],
     )
 
 
+def _heartbeat(wired: Wiring) -> Heartbeat:
+    parts = wired.parts
+    return Heartbeat(
+        HeartbeatParts(
+            leases=parts.leases,
+            holder=parts.holder,
+            terms=wired.at.terms,
+            show=wired.at.lock_view.show,
+        ),
+        wired.held,
+    )
+
+
+def _delivery(wired: Wiring) -> Delivery:
+    parts = wired.parts
+    # Telegram counts the bot's messages over all shards, and nobody counts them together here.
+    pace = Pace(chat=parts.limits.chat_rate, bot=parts.limits.bot_rate.shared(len(parts.shards)))
+    return Delivery(
+        DeliveryParts(
+            db=wired.db,
+            sources=parts.sources,
+            events=parts.events,
+            courier=Courier(
+                telegram=parts.telegram,
+                results=ResultCourier(telegram=parts.telegram, kie=parts.kie, retry_s=RETRY_S),
+                taps=wired.taps,
+            ),
+            clerk=wired.clerk,
+            wake=wired.wake_delivery,
+        ),
+        pace,
+    )
+
+
+def _job_keeper(wired: Wiring) -> JobKeeper:
+    parts = wired.parts
+    return JobKeeper(
+        JobKeeperParts(
+            db=wired.db,
+            sources=parts.sources,
+            events=parts.events,
+            clerk=wired.clerk,
+            jobs=wired.jobs,
+            wake_delivery=wired.wake_delivery,
+            called_back=parts.bells.bell(callbacks_topic(wired.at.shard)),
+        ),
+        wired.at.callbacks.receive,
+    )
+
+
 def _refusals(wired: Wiring) -> Refusals:
+    clerk = wired.clerk
     return Refusals(
         RefusalParts(
             db=wired.db,
             sources=wired.parts.sources,
             events=wired.parts.events,
-            copies=wired.parts.shop.copies,
-            epoch=wired.clerk.epoch,
-            shard=wired.clerk.shard,
+            desk=Desk(copies=clerk.copies, shard=clerk.shard, epoch=clerk.epoch),
             wake_delivery=wired.wake_delivery,
-            finished=wired.in_hand.drop,
+            in_hand=wired.in_hand,
         )
     )
 
 
 def _dispatcher(wired: Wiring, updates: "trio.MemoryReceiveChannel[InboxRow]") -> Dispatcher:
+    parts, takeover = wired.parts, wired.held.takeover
     return Dispatcher(
         DispatcherParts(
             db=wired.db,
-            sources=wired.parts.sources,
-            events=wired.parts.events,
-            bot_id=wired.parts.reception.bot_id,
-            shard=wired.clerk.shard,
+            bot_id=parts.reception.bot_id,
+            shard=wired.at.shard,
             sessions=wired.sessions,
             refusals=wired.refusals.ref,
-            clock=wired.clock.ref,
-            taps=wired.taps,
+            cashier=wired.cashier.ref,
             in_hand=wired.in_hand,
+            arrived=parts.bells.bell(inbox_topic(wired.at.shard)),
+            counts_attempts=takeover is not None and takeover.reason in WITHOUT_A_WORD,
         ),
         updates,
     )
 
 
-def _source_of_updates(parts: Parts) -> Child[None]:
-    """Only the active instance tells Telegram how to reach the bot, or asks for updates."""
+def _cashier(wired: Wiring) -> Cashier:
+    parts = wired.parts
+    return Cashier(
+        CashierParts(
+            db=wired.db,
+            sources=parts.sources,
+            checkout=checkout_of(parts),
+            in_hand=wired.in_hand,
+            epoch=wired.held.epoch,
+        )
+    )
+
+
+def _money_branch(wired: Wiring) -> MoneyBranch:
+    return MoneyBranch(
+        parts=wired.parts,
+        db=wired.db,
+        shard=wired.at.shard,
+        epoch=wired.held.epoch,
+        wake_delivery=wired.wake_delivery,
+        leashed=wired.leashed,
+    )
+
+
+def _janitor(wired: Wiring) -> Janitor:
+    return Janitor(JanitorParts(db=wired.db, sources=wired.parts.sources))
+
+
+def _source_of_updates(wired: Wiring) -> list[Child[None]]:
+    """Only who leads the first shard tells Telegram how to reach the bot, or asks for updates."""
+    parts = wired.parts
+    if wired.at.shard != FIRST_SHARD:
+        return []
     if parts.webhook is None:
         poller: Actor[None] = Poller(
             parts.telegram, parts.mailboxes.update_ingress.ref, parts.reception.receive
         )
-        return Child("poller", poller, grace_s=1.0)
-    keeper = WebhookKeeper(parts.telegram, parts.events, parts.webhook)
-    return Child("webhook", keeper, restart=Restart.TRANSIENT, grace_s=1.0)
+        return [Child("poller", wired.leashed(poller), grace_s=1.0)]
+    keeper: Actor[None] = WebhookKeeper(parts.telegram, parts.events, parts.webhook)
+    leashed = wired.leashed(keeper)
+    return [Child("webhook", leashed, restart=Restart.TRANSIENT, grace_s=1.0)]
 
 
 def _waker(ref: Ref[M], wake_up: M) -> Callable[[], None]:
-    """Return a function that sends a wake-up and does not mind if there are enough of them."""
+    """Return a function that sends a wake-up and does not mind if there are enough of them.
+
+    Nor if its reader has begun to stop: what waits is in the database, and the next one looks.
+    """
 
     def wake() -> None:
-        with suppress(MailboxFull):
+        with suppress(MailboxFull, ActorStopped):
             ref.tell_nowait(wake_up)
 
     return wake

@@ -1,5 +1,6 @@
 """CallbackIngress: KIE's callbacks, committed first and then passed on as wake-ups."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import trio
@@ -10,6 +11,7 @@ from trt.sources import Sources
 from trt.storage import jobs, kie_callbacks
 from trt.storage.database import Database, Transaction
 from trt.storage.errors import DatabaseUnavailable
+from trt.storage.jobs import JobOrigin
 from trt.supervision import Ask, Context
 from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream
@@ -37,16 +39,17 @@ class CallbackIngress:
     """Stores callbacks in every mode and wakes whoever holds the callback channel.
 
     Receives `Store` from the callback route; sends job ids. It writes no job: a passive instance
-    may store what the active one will act on. A lost wake-up costs one sweep of the job keeper.
+    may store what the active one will act on. A lost wake-up costs one look of the job keeper.
     """
 
     def __init__(
         self,
         db: Database,
-        wake_ups: "trio.MemorySendChannel[JobId]",
+        wake_ups: "Sequence[trio.MemorySendChannel[JobId]]",
         sources: Sources,
         events: EventStream,
     ) -> None:
+        """Make one; `wake_ups` are the callback channels by shard."""
         self._db = db
         self._wake_ups = wake_ups
         self._sources = sources
@@ -57,22 +60,23 @@ class CallbackIngress:
         async for turn in ctx.turns():
             order = turn.message
             try:
-                cid, is_new = await self._db.transact(self._store, order)
+                origin, is_new = await self._db.transact(self._store, order)
             except DatabaseUnavailable:
                 turn.reply(CallbackNotStored())
                 continue
             turn.reply(CallbackStored())
             self._events.emit(
                 EventName.KIE_CALLBACK,
-                cid=cid,
+                cid=None if origin is None else origin.cid,
                 job_id=order.job_id,
                 task_id=order.task_id,
                 is_duplicate=not is_new,
             )
-            with suppress(trio.WouldBlock):  # then the keeper's sweep finds the row
-                self._wake_ups.send_nowait(order.job_id)
+            if origin is not None:
+                with suppress(trio.WouldBlock):  # then the keeper's look finds the row
+                    self._wake_ups[origin.shard].send_nowait(order.job_id)
 
-    def _store(self, tx: Transaction, order: Store) -> tuple[str | None, bool]:
-        job = jobs.get(tx, order.job_id)
+    def _store(self, tx: Transaction, order: Store) -> tuple[JobOrigin | None, bool]:
+        origin = jobs.origin_of(tx, order.job_id)
         is_new = kie_callbacks.store(tx, order.job_id, order.task_id, self._sources.now())
-        return None if job is None else job.cid, is_new
+        return origin, is_new

@@ -7,13 +7,14 @@ import trio
 from attrs import evolve, frozen
 
 from trt.actors.delivery_lane import Lane
-from trt.actors.handling import Happening
+from trt.actors.fates import Apart, Arrived, Fate, Hopeless, OtherWay, TryLater, Uncertain
+from trt.actors.happening import Happening
 from trt.actors.pace import Pace
-from trt.actors.sending import Arrived, Courier, Fate, Hopeless, OtherWay, TryLater, Uncertain
+from trt.actors.sending import Courier
 from trt.actors.settlement import Clerk
 from trt.domain.ids import ChatId, MessageId
 from trt.domain.reasons import Reason
-from trt.domain.replies import AnswerCallback, SendResult, ShowScreen
+from trt.domain.replies import AnswerCallback, PassOnFile, SendInvoice, SendResult, ShowScreen
 from trt.sources import Sources
 from trt.storage import outbox
 from trt.storage.database import Database, Transaction
@@ -31,7 +32,7 @@ ANSWER_RETRIES_S = (0.1, 0.3, 1.0, 3.0)
 """The first ones still come within the second that a spinner may turn."""
 AGE_S_MAX = 24 * 3600.0
 RESULT_AGE_S_MAX = 1800.0
-"""How long a result may be on its way; then the money goes back."""
+"""How long a result is tried to be sent; then the user is asked to fetch it."""
 FETCHES_MAX = 4
 RETRY_S_MAX = 60.0
 
@@ -69,11 +70,13 @@ class Delivery:
         self._lanes: dict[tuple[ChatId, bool], Lane] = {}
         self._fetching = trio.CapacityLimiter(FETCHES_MAX)
         self._turnstile = trio.Lock()
+        self._claim_no = 0
 
     async def run(self, ctx: Context[RowsWaiting]) -> None:
         """Send until asked to stop; a send under way is finished first, within the grace."""
         claimant = self._parts.sources.token(16)
         self._lanes.clear()
+        self._pace.begin(trio.current_time())
         batches = ctx.batches(256)
         ctx.ready()
         async with trio.open_nursery() as nursery:
@@ -89,10 +92,12 @@ class Delivery:
         """Claim everything that is unsent, some rows at a time."""
         rows: list[OutboxRow] = []
         while True:
+            self._claim_no += 1
             some = await self._parts.db.transact(
                 outbox.claim,
                 shard=self._parts.clerk.shard,
                 claimant=claimant,
+                claim_no=self._claim_no,
                 limit=CLAIM_MAX,
                 epoch=self._parts.clerk.epoch,
             )
@@ -153,13 +158,13 @@ class Delivery:
     async def _settle(self, lane: Lane, row: OutboxRow, fate: Fate) -> float:
         """Write down what became of a send; returns the seconds to pause before the next."""
         match fate:
-            case Arrived(message_id=message_id):
+            case Arrived(message_id=message_id, originals=originals):
                 lane.arrived(row, message_id)
-                await self._sent(row, message_id)
+                await self._sent(row, message_id, originals)
                 return 0.0
             case TryLater(seconds=seconds, is_freeze=is_freeze):
                 if self._age_s(row) > (RESULT_AGE_S_MAX if _is_result(row) else AGE_S_MAX):
-                    await self._give_up(row, "tried for too long")
+                    await self._leave(row, "tried for too long")
                     return 0.0
                 await self._again(lane, row, is_ambiguous=False)
                 if is_freeze:
@@ -171,15 +176,19 @@ class Delivery:
                 self._tell(row, EventName.MESSAGE_UNKNOWN, kind=_kind(row), detail=detail)
                 doubts = lane.doubt(row)
                 if doubts >= UNCERTAIN_MAX:
-                    await self._give_up(row, f"uncertain too often: {detail}")
+                    await self._leave(row, f"uncertain too often: {detail}")
                     return 0.0
                 await self._again(lane, row, is_ambiguous=True)
                 return float(4 ** (doubts - 1))
-            case OtherWay():
-                lane.other_way(row)
+            case OtherWay(steps=steps):
+                lane.other_way(row, steps)
                 return 0.0
-            case Hopeless(detail=detail):
-                await self._give_up(row, detail)
+            case Apart():
+                await self._parts.db.transact(self._mark_apart, row)
+                self._parts.wake()
+                return 0.0
+            case Hopeless(detail=detail, reason=reason):
+                await self._give_up(row, detail, reason)
                 return 0.0
             case _:
                 assert_never(fate)
@@ -208,36 +217,81 @@ class Delivery:
 
     # What hangs on a row
 
-    async def _sent(self, row: OutboxRow, message_id: MessageId | None) -> None:
-        parts = self._parts
-        happenings = await parts.db.transact(self._mark_sent, row, message_id)
+    async def _sent(
+        self, row: OutboxRow, message_id: MessageId | None, originals: Sequence[str]
+    ) -> None:
+        happenings = await self._parts.db.transact(self._mark_sent, row, message_id, originals)
         self._tell(row, EventName.MESSAGE_SENT, kind=_kind(row), attempt=row.attempts + 1)
         self._tell_all(happenings)
+        if originals:
+            self._parts.wake()
 
     def _mark_sent(
-        self, tx: Transaction, row: OutboxRow, message_id: MessageId | None
+        self,
+        tx: Transaction,
+        row: OutboxRow,
+        message_id: MessageId | None,
+        originals: Sequence[str],
     ) -> tuple[Happening, ...]:
-        now, clerk = self._parts.sources.now(), self._parts.clerk
-        outbox.mark(
-            tx, [Sent(outbox_id=row.outbox_id, message_id=message_id)], epoch=clerk.epoch, now=now
-        )
-        if isinstance(row.reply, SendResult):
-            return clerk.delivered(tx, row.reply.job_id, now)
-        return ()
+        self._mark_in(tx, Sent(outbox_id=row.outbox_id, message_id=message_id))
+        if not isinstance(row.reply, SendResult):
+            return ()
+        for url in originals:
+            bare = evolve(row.reply, urls=(url,), caption="", keyboard=(), is_original=True)
+            self._put(tx, row, bare)
+        clerk = self._parts.clerk
+        return clerk.result_sent(tx, row.reply.job_id, self._parts.sources.now())
 
-    async def _give_up(self, row: OutboxRow, detail: str) -> None:
+    def _mark_apart(self, tx: Transaction, row: OutboxRow) -> None:
+        """Put each file of an album into a row of its own, in its place."""
+        assert isinstance(row.reply, SendResult)
+        self._mark_in(tx, Skipped(outbox_id=row.outbox_id))
+        first, *between, last = row.reply.urls
+        self._put(tx, row, evolve(row.reply, urls=(first,), keyboard=()))
+        for url in between:
+            self._put(tx, row, evolve(row.reply, urls=(url,), caption="", keyboard=()))
+        self._put(tx, row, evolve(row.reply, urls=(last,), caption=""))
+
+    def _put(self, tx: Transaction, row: OutboxRow, reply: SendResult) -> None:
+        clerk = self._parts.clerk
+        outbox.put(
+            tx,
+            shard=clerk.shard,
+            chat_id=row.chat_id,
+            reply=reply,
+            cid=row.cid,
+            job_id=row.job_id,
+            epoch=clerk.epoch,
+            now=self._parts.sources.now(),
+        )
+
+    async def _leave(self, row: OutboxRow, detail: str) -> None:
+        """Try no more; of a result, the user may ask again."""
         self._tell(row, EventName.MESSAGE_FAILED, kind=_kind(row), detail=detail)
-        happenings = await self._parts.db.transact(self._mark_failed, row, detail)
-        self._tell_all(happenings)
+        self._tell_all(await self._parts.db.transact(self._mark_left, row, detail))
 
-    def _mark_failed(self, tx: Transaction, row: OutboxRow, detail: str) -> tuple[Happening, ...]:
-        now, clerk = self._parts.sources.now(), self._parts.clerk
-        outbox.mark(
-            tx, [Failed(outbox_id=row.outbox_id, detail=detail)], epoch=clerk.epoch, now=now
-        )
-        if _is_result(row) and row.job_id is not None:
-            return clerk.failed_by_id(tx, row.job_id, Reason.DELIVERY_FAILED, now)
-        return ()
+    def _mark_left(self, tx: Transaction, row: OutboxRow, detail: str) -> tuple[Happening, ...]:
+        self._mark_in(tx, Failed(outbox_id=row.outbox_id, detail=detail))
+        if not isinstance(row.reply, SendResult):
+            return ()
+        clerk = self._parts.clerk
+        return clerk.result_stuck(tx, row.reply.job_id, self._parts.sources.now())
+
+    async def _give_up(self, row: OutboxRow, detail: str, reason: Reason) -> None:
+        self._tell(row, EventName.MESSAGE_FAILED, kind=_kind(row), detail=detail)
+        self._tell_all(await self._parts.db.transact(self._mark_lost, row, detail, reason))
+
+    def _mark_lost(
+        self, tx: Transaction, row: OutboxRow, detail: str, reason: Reason
+    ) -> tuple[Happening, ...]:
+        self._mark_in(tx, Failed(outbox_id=row.outbox_id, detail=detail))
+        if not _is_result(row) or row.job_id is None:
+            return ()
+        clerk = self._parts.clerk
+        return clerk.result_lost(tx, row.job_id, reason, self._parts.sources.now())
+
+    def _mark_in(self, tx: Transaction, outcome: Outcome) -> None:
+        outbox.mark(tx, [outcome], epoch=self._parts.clerk.epoch, now=self._parts.sources.now())
 
     async def _mark(self, outcome: Outcome) -> None:
         await self._parts.db.transact(
@@ -273,6 +327,10 @@ def _kind(row: OutboxRow) -> str:
             return "answer"
         case SendResult():
             return "result"
+        case SendInvoice():
+            return "invoice"
+        case PassOnFile():
+            return "file"
         case UnreadableReply():
             return "unreadable"
         case _:

@@ -57,13 +57,13 @@ class Lane:
             self._slots[slot] = message_id
 
     def doubt(self, row: OutboxRow) -> int:
-        """Count one send of uncertain fate; returns how many the row has had here."""
+        """Count one send of uncertain fate; returns how many the row has had in all its life."""
         self._doubts[row.outbox_id] += 1
-        return self._doubts[row.outbox_id]
+        return row.attempts_ambiguous + self._doubts[row.outbox_id]
 
-    def other_way(self, row: OutboxRow) -> None:
-        """Note that one way of saying a row did not work, and put the row back for the next."""
-        self._ways_tried[row.outbox_id] += 1
+    def other_way(self, row: OutboxRow, steps: int = 1) -> None:
+        """Note that so many ways of saying a row do not work, and put it back for the next."""
+        self._ways_tried[row.outbox_id] += steps
         self.put_back(row)
 
     def ways_tried(self, row: OutboxRow) -> int:

@@ -16,6 +16,8 @@ from trt.telemetry.events import Event, Level
 BATCH_MAX = 256
 KEEP_DAYS = 30
 PRUNE_EVERY_S = 3600.0
+PRUNE_MAX = 2000
+"""Forgotten in one transaction; more would keep the others waiting."""
 
 _COLUMNS = frozenset({"cid", "user_id", "chat_id", "update_id", "job_id", "model_id"})
 
@@ -65,7 +67,10 @@ class EventLog:
             return
         self._pruned_s = trio.current_time()
         before = self._sources.now() - timedelta(days=KEEP_DAYS)
-        await self._db.transact(app_events.prune, before)
+        while (
+            await self._db.transact(app_events.prune, before=before, limit=PRUNE_MAX) == PRUNE_MAX
+        ):
+            pass
 
 
 def _row(event: Event) -> AppEvent:

@@ -1,28 +1,60 @@
 """One update, one transaction: what the dialog decided, carried out in the database."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from attrs import field, frozen
 
-from trt.domain import dialog, screens
+from trt.actors.happening import Happening
+from trt.actors.money_desk import MoneyDesk
+from trt.actors.unhandled import TAP_AGE_S_MAX, Desk, age_s, event_of, turn_away
+from trt.domain import dialog
 from trt.domain.copy import Copies
-from trt.domain.ids import DraftId, JobId, Shard
-from trt.domain.inputs import ButtonTapped, CommandSent, Person, UserEvent
+from trt.domain.ids import DraftId, JobId, Shard, UserId
+from trt.domain.inputs import (
+    ButtonTapped,
+    CommandSent,
+    FileSent,
+    MediaSent,
+    PaymentReceived,
+    PaymentRefunded,
+    Person,
+    PreCheckout,
+    TextSent,
+)
 from trt.domain.job import Job
+from trt.domain.job_screens import OwnJob
 from trt.domain.model_card import Catalogue
+from trt.domain.money_news import MoneyNews
+from trt.domain.payments import OrderId
 from trt.domain.reasons import Reason
-from trt.domain.replies import AnswerCallback, Reply, ShowScreen
+from trt.domain.replies import AnswerCallback, Reply, SendInvoice, SendResult, ShowScreen
 from trt.domain.session import Session
-from trt.domain.turn import Accepted, Rejected, Situation, StartJob, Turn
+from trt.domain.till import Till
+from trt.domain.turn import (
+    Accepted,
+    Announce,
+    EndJob,
+    HandIn,
+    Rejected,
+    Situation,
+    StartJob,
+    Turn,
+)
+from trt.domain.wallet_screens import STATEMENT_LINES_MAX
 from trt.storage import inbox, jobs, ledger, outbox, sessions
-from trt.storage.database import Transaction
+from trt.storage.database import Refusal, Transaction
 from trt.storage.inbox import InboxRow, InboxState
-from trt.storage.ledger import Reserved
 from trt.storage.sessions import UnreadableSession
-from trt.telegram.updates import Unsupported, read_event
+from trt.storage.statement import statement
+from trt.telegram.payments import read_payment
+from trt.telegram.updates import PAYMENT_KINDS, Unsupported, read_event
 from trt.telemetry.events import EventName, FieldValue
+
+ATTEMPTS_MAX = 5
+"""Takeovers that one update may survive unhandled before it is refused as the likely cause."""
+MESSAGE_AGE_S_MAX = 24 * 3600.0
+"""As long as Telegram itself would keep a message for us: after that nobody waits for an answer."""
 
 
 @frozen(kw_only=True)
@@ -33,6 +65,7 @@ class Shop:
     copies: Copies
     welcome_balance_kopecks: int
     active_jobs_max: int
+    till: Till
 
 
 @frozen(kw_only=True)
@@ -44,19 +77,35 @@ class Stamp:
     shard: Shard
     draft_id: DraftId
     job_id: JobId
+    order_id: OrderId
+
+
+class JobBooks(Protocol):
+    """Who keeps the rows of jobs, their money and their words."""
+
+    def started(self, tx: Transaction, job: Job, now: datetime) -> tuple[Happening, ...]:
+        """Begin a job whose price the user has."""
+        ...
+
+    def taken_back(self, tx: Transaction, job: Job, now: datetime) -> tuple[Happening, ...]:
+        """End a job that KIE does not have, because the user wants it no more."""
+        ...
+
+    def own_jobs(self, tx: Transaction, user_id: UserId) -> tuple[OwnJob, ...]:
+        """Return what a user sees of the own jobs, newest first."""
+        ...
 
 
 @frozen
-class Happening:
-    """An event to be told after the commit, and only then."""
-
-    name: EventName
-    fields: Mapping[str, FieldValue]
+class AlreadyEnded(Refusal):
+    """The inbox row had ended; nothing was done."""
 
 
 @frozen
-class AlreadyHandled:
-    """The inbox row was finished before; nothing was done."""
+class EarlierFirst(Refusal):
+    """An earlier update of the same user has not ended; nothing was done."""
+
+    row: InboxRow
 
 
 @frozen(kw_only=True)
@@ -67,31 +116,84 @@ class Handled:
     started_jobs: tuple[JobId, ...] = ()
 
 
-def handle(tx: Transaction, row: InboxRow, shop: Shop, stamp: Stamp) -> Handled | AlreadyHandled:
+def handle(
+    tx: Transaction, row: InboxRow, shop: Shop, books: JobBooks, stamp: Stamp
+) -> Handled | AlreadyEnded | EarlierFirst:
     """Handle one update: session, job, ledger, outbox and inbox row change together or not at all.
 
     Args:
         tx: A transaction of the active branch, fenced by its lease.
         row: The update as it was committed.
         shop: What is sold.
+        books: Who starts and ends jobs.
         stamp: The time, the lease's epoch and the ids to use if new ones are needed.
     """
-    if not inbox.is_unfinished(tx, bot_id=row.bot_id, update_id=row.update_id):
-        return AlreadyHandled()
-    read = read_event(row.payload)
+    oldest = inbox.oldest_unfinished(tx, bot_id=row.bot_id, user_id=row.user_id)
+    if oldest is None or oldest.update_id > row.update_id:
+        return AlreadyEnded()
+    if oldest.update_id < row.update_id:
+        return EarlierFirst(oldest)
+    row = oldest  # the same, as it stands: its attempts may have grown since it was read
+    read = _read(row)
+    why_not = _why_not(row, read, stamp.now)
+    if why_not is not None:
+        return _turn_away(tx, row, why_not, shop, stamp)
     if isinstance(read, Unsupported):
-        _finish(tx, row, Reason.UNSUPPORTED_UPDATE, stamp)
-        return Handled(happenings=(_told(EventName.DISPATCH_OK, row, reason_code=Reason.NOOP),))
+        happenings = (_told(EventName.DISPATCH_OK, row, reason_code=Reason.NOOP),)
+        is_ours = _finish(tx, row, Reason.UNSUPPORTED_UPDATE, stamp)
+        return Handled(happenings=happenings) if is_ours else AlreadyEnded()
     person, event = read
-    desk = _Desk(tx=tx, row=row, shop=shop, stamp=stamp)
+    desk = _Desk(tx=tx, row=row, shop=shop, books=books, stamp=stamp)
     session = desk.session_of(person)
-    turn = dialog.step(session, person, event, desk.situation(person, event))
+    news = desk.money.hear(person, event, f"update:{row.bot_id}:{row.update_id}")
+    turn = dialog.step(session, person, event, desk.situation(person, event, news))
     desk.carry_out(turn)
     desk.tell_outcome(event, turn)
     sessions.save(tx, turn.session, shard=stamp.shard, epoch=stamp.epoch, now=stamp.now)
     reason = turn.outcome.reason if isinstance(turn.outcome, Rejected) else Reason.SUCCESS
-    _finish(tx, row, reason, stamp)
+    if not _finish(tx, row, reason, stamp):
+        return AlreadyEnded()  # a passive instance closed it meanwhile: all of this is undone
     return Handled(happenings=tuple(desk.happenings), started_jobs=tuple(desk.started_jobs))
+
+
+def _read(row: InboxRow) -> tuple[Person, dialog.Event] | Unsupported:
+    """Read what an update means; a pre-checkout is not answered by a conversation."""
+    if row.kind not in PAYMENT_KINDS:
+        return read_event(row.payload)
+    read = read_payment(row.payload)
+    if isinstance(read, Unsupported) or isinstance(read[1], PreCheckout):
+        return Unsupported(row.kind)
+    return read[0], read[1]
+
+
+def _why_not(
+    row: InboxRow, read: "tuple[Person, dialog.Event] | Unsupported", now: datetime
+) -> Reason | None:
+    """Return why an update must not be carried out; None for most."""
+    if row.attempts > ATTEMPTS_MAX:
+        return Reason.HANDLER_CRASHED
+    if isinstance(read, Unsupported):
+        return None
+    event = read[1]
+    match event:
+        case ButtonTapped():
+            age_s_max = TAP_AGE_S_MAX
+        case CommandSent() | TextSent() | MediaSent() | FileSent():
+            age_s_max = MESSAGE_AGE_S_MAX
+        case PaymentReceived() | PaymentRefunded():
+            return None  # money is never too late
+        case _:
+            assert_never(event)
+    return Reason.STALE_UPDATE if age_s(row, now) > age_s_max else None
+
+
+def _turn_away(
+    tx: Transaction, row: InboxRow, reason: Reason, shop: Shop, stamp: Stamp
+) -> Handled | AlreadyEnded:
+    desk = Desk(copies=shop.copies, shard=stamp.shard, epoch=stamp.epoch)
+    if not turn_away(tx, row, reason, desk, stamp.now):
+        return AlreadyEnded()
+    return Handled(happenings=(_told(event_of(reason), row, reason_code=reason),))
 
 
 @frozen(kw_only=True)
@@ -101,6 +203,7 @@ class _Desk:
     tx: Transaction
     row: InboxRow
     shop: Shop
+    books: JobBooks
     stamp: Stamp
     happenings: list[Happening] = field(factory=list)
     started_jobs: list[JobId] = field(factory=list)
@@ -136,7 +239,21 @@ class _Desk:
             self._tell(EventName.LEDGER_TRANSFER, kind="welcome", amount_kopecks=amount)
         return dialog.greet(person)
 
-    def situation(self, person: Person, event: UserEvent) -> Situation:
+    @property
+    def money(self) -> MoneyDesk:
+        """What moves money before the dialog speaks."""
+        return MoneyDesk(
+            tx=self.tx,
+            till=self.shop.till,
+            copies=self.shop.copies,
+            shard=self.stamp.shard,
+            epoch=self.stamp.epoch,
+            now=self.stamp.now,
+            cid=self.row.cid,
+            tell=self._tell,
+        )
+
+    def situation(self, person: Person, event: dialog.Event, news: MoneyNews | None) -> Situation:
         """Gather what the dialog may look at."""
         balance = ledger.balance(self.tx, person.user_id)
         named = dialog.job_named(event)
@@ -147,8 +264,25 @@ class _Desk:
             reserved_kopecks=balance.reserved_kopecks,
             active_jobs=jobs.active_count(self.tx, person.user_id),
             active_jobs_max=self.shop.active_jobs_max,
-            past_job=None if named is None else jobs.of_user(self.tx, person.user_id, named),
+            past_job=None if named is None else jobs.kept_of_user(self.tx, person.user_id, named),
+            is_result_on_its_way=named is not None
+            and outbox.results_of(self.tx, named).pending > 0,
+            own_jobs=self.books.own_jobs(self.tx, person.user_id)
+            if dialog.wants_jobs(event)
+            else (),
             fresh_draft_id=self.stamp.draft_id,
+            now=self.stamp.now,
+            till=self.shop.till,
+            statement=(
+                statement(self.tx, person.user_id, STATEMENT_LINES_MAX)
+                if dialog.wants_statement(event)
+                else ()
+            ),
+            open_topup=(
+                self.money.open_topup(person.user_id) if isinstance(event, FileSent) else None
+            ),
+            fresh_order_id=self.stamp.order_id,
+            money_news=news,
         )
 
     def carry_out(self, turn: Turn) -> None:
@@ -162,10 +296,18 @@ class _Desk:
                     self._put(effect)
                 case StartJob():
                     self._start_job(effect, turn.session)
+                case EndJob(job):
+                    self.happenings.extend(self.books.taken_back(self.tx, job, self.stamp.now))
+                case SendResult():
+                    self._put(effect, job_id=effect.job_id)
+                case SendInvoice():
+                    self._put(effect)
+                case Announce() | HandIn():
+                    self.money.carry_out(effect)
                 case _:
                     assert_never(effect)
 
-    def tell_outcome(self, event: UserEvent, turn: Turn) -> None:
+    def tell_outcome(self, event: dialog.Event, turn: Turn) -> None:
         """Say how the tap, command or text was taken."""
         handler = turn.outcome.handler
         match event:
@@ -187,7 +329,8 @@ class _Desk:
         self._tell(EventName.DISPATCH_OK, handler=handler)
 
     def _start_job(self, order: StartJob, session: Session) -> None:
-        now, row = self.stamp.now, self.row
+        now = self.stamp.now
+        card = self.shop.catalogue.models[order.model_id]
         job = Job(
             job_id=self.stamp.job_id,
             user_id=session.user_id,
@@ -197,43 +340,14 @@ class _Desk:
             params=order.params,
             price_kopecks=order.price_kopecks,
             language=session.language,
-            cid=row.cid,
+            cid=self.row.cid,
             created_at=now,
             deadline_at=now + timedelta(seconds=order.deadline_s),
             status_message_id=order.status_message_id,
+            credits_expected=card.quote(order.params).price_credits,
         )
-        inserted = jobs.insert(self.tx, job, shard=self.stamp.shard, epoch=self.stamp.epoch)
-        assert inserted, "the dialog started a second job from one draft"
-        reserved = ledger.reserve(
-            self.tx,
-            job_id=job.job_id,
-            user_id=job.user_id,
-            amount_kopecks=job.price_kopecks,
-            cid=job.cid,
-            epoch=self.stamp.epoch,
-            now=now,
-        )
-        assert isinstance(reserved, Reserved), f"the dialog saw the money, the ledger: {reserved}"
-        card = self.shop.catalogue.models[job.model_id]
-        copy = self.shop.copies.of(job.language)
-        screen = screens.accepted(job, card, copy)
-        self._put(
-            ShowScreen(
-                screen=screen,
-                edit_message_id=order.status_message_id,
-                slot=status_slot(job.job_id),
-            ),
-            job_id=job.job_id,
-        )
+        self.happenings.extend(self.books.started(self.tx, job, now))
         self.started_jobs.append(job.job_id)
-        self._tell(
-            EventName.LEDGER_TRANSFER,
-            kind="reserve",
-            amount_kopecks=job.price_kopecks,
-            job_id=job.job_id,
-        )
-        self._tell(EventName.TASK_CREATED, job_id=job.job_id, model_id=job.model_id)
-        self._tell(EventName.UI_RENDER, screen_id=screen.screen_id)
 
     def _put(self, reply: Reply, job_id: JobId | None = None) -> None:
         outbox.put(
@@ -251,11 +365,6 @@ class _Desk:
         self.happenings.append(_told(name, self.row, **fields))
 
 
-def status_slot(job_id: JobId) -> str:
-    """Return the outbox slot in which a job's status message lives."""
-    return f"job:{job_id}"
-
-
 def _told(name: EventName, row: InboxRow, **fields: FieldValue) -> Happening:
     return Happening(
         name,
@@ -263,8 +372,8 @@ def _told(name: EventName, row: InboxRow, **fields: FieldValue) -> Happening:
     )
 
 
-def _finish(tx: Transaction, row: InboxRow, reason: Reason, stamp: Stamp) -> None:
-    finished = inbox.finish(
+def _finish(tx: Transaction, row: InboxRow, reason: Reason, stamp: Stamp) -> bool:
+    return inbox.finish(
         tx,
         bot_id=row.bot_id,
         update_id=row.update_id,
@@ -273,4 +382,3 @@ def _finish(tx: Transaction, row: InboxRow, reason: Reason, stamp: Stamp) -> Non
         epoch=stamp.epoch,
         now=stamp.now,
     )
-    assert finished, "the row was unfinished when this transaction began"

@@ -5,12 +5,15 @@ from datetime import timedelta
 from attrs import frozen
 
 from trt.sources import Sources
-from trt.storage import inbox
+from trt.storage import inbox, kie_callbacks, outbox
 from trt.storage.database import Database
 from trt.supervision import Context
 
-INBOX_KEPT_H = 72.0
-"""Telegram repeats an update for at most 24 h; until then its number must be known as seen."""
+KEPT_H = 72.0
+"""Telegram repeats an update for at most 24 h; until then its number must be known as seen. And
+nobody minds a status message of three days ago that is sent anew instead of being edited."""
+SLICE_MAX = 1000
+"""Forgotten in one transaction; more would keep the others waiting."""
 EVERY_S = 3600.0
 
 
@@ -23,7 +26,7 @@ class JanitorParts:
 
 
 class Janitor:
-    """Deletes handled updates, which hold what people wrote, after three days.
+    """Deletes handled updates, which hold what people wrote, sent replies and old callbacks.
 
     Receives nothing, owns nothing; a restart only makes it look again.
     """
@@ -39,5 +42,7 @@ class Janitor:
             await self._clean()
 
     async def _clean(self) -> None:
-        before = self._parts.sources.now() - timedelta(hours=INBOX_KEPT_H)
-        await self._parts.db.transact(inbox.prune, before=before)
+        db, before = self._parts.db, self._parts.sources.now() - timedelta(hours=KEPT_H)
+        for prune in (inbox.prune, outbox.prune, kie_callbacks.prune):
+            while await db.transact(prune, before=before, limit=SLICE_MAX) == SLICE_MAX:
+                pass

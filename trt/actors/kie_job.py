@@ -1,40 +1,32 @@
 """KIEJobActor: the story of one generation, from the held money to the result in the outbox."""
 
-from collections.abc import AsyncIterator, Callable
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
 from typing import assert_never
 
 import trio
 from attrs import frozen
 
-from trt.actors.handling import Happening
-from trt.actors.settlement import Clerk
-from trt.catalog.payload import build_input
+from trt.actors.job_hand import JobHand, JobParts
+from trt.actors.submission import Submission
 from trt.domain.ids import JobId, TaskId
 from trt.domain.job import Job, JobState, Phase
-from trt.domain.job_timing import RECORD_GRACE_S, poll_delay_s, submit_delay_s
-from trt.domain.model_card import ModelCard
+from trt.domain.job_timing import RECORD_GRACE_S, poll_delay_s
+from trt.domain.model_card import OutputKind
 from trt.domain.reasons import Reason
-from trt.kie.client import KIEClient
-from trt.kie.errors import KIEUnavailable
+from trt.kie.errors import KIEUnavailable, Trouble
 from trt.kie.outcomes import (
-    Busy,
-    Created,
-    CreateOutcome,
     Failed,
     NotFound,
-    OutcomeUnknown,
-    Refused,
     Succeeded,
     TaskRecord,
     Working,
 )
-from trt.sources import Sources
-from trt.storage import jobs, kie_callbacks
-from trt.storage.database import Database
+from trt.storage import jobs
+from trt.storage.job_attempts import AttemptOutcome
 from trt.supervision import Context, Turn
-from trt.telemetry.events import EventName, FieldValue
-from trt.telemetry.stream import EventStream
+from trt.telemetry.events import EventName
 
 ADOPTION_LOOK_S = 5.0
 """How often an order of unknown fate looks for a stored callback that nobody woke it for."""
@@ -45,43 +37,34 @@ class CallbackArrived:
     """KIE has called back about this job; the callback is stored."""
 
 
-@frozen(kw_only=True)
-class JobParts:
-    """What every job actor of an active branch shares."""
-
-    db: Database
-    kie: KIEClient
-    clerk: Clerk
-    sources: Sources
-    events: EventStream
-    submit_grace_s: float
-    callback_url: Callable[[JobId], str | None]
-    wake_delivery: Callable[[], None]
-
-
 Turns = AsyncIterator[Turn[CallbackArrived]]
 
 
 class KIEJobActor:
-    """Reserve → submit → wait → settle: one row, one state committed before each step.
+    """Reserve → stand in line → submit → wait → settle: one state committed before each step.
 
     Receives `CallbackArrived`, which is only a wake-up: KIE's record is read again before anything
     is decided. A stop is an interruption, not a failure: the row keeps its state, and the next
-    incarnation goes on from there. It ends when the result is in the outbox or the money is back.
+    incarnation goes on from there. It ends when the result is in the outbox or the money is back;
+    given a job that was given up, it looks once whether a result came all the same.
     """
 
     def __init__(self, job_id: JobId, parts: JobParts) -> None:
         self._job_id = job_id
         self._parts = parts
+        self._hand = JobHand(parts)
 
     async def run(self, ctx: Context[CallbackArrived]) -> None:
         """Carry the job on from the state it is in."""
         turns = ctx.turns()
         job: Job | None = await self._recall()
-        while job is not None and not ctx.is_stopping:
+        if job is not None and job.state is JobState.FAILED:
+            await self._look_late(ctx, job)
+        submission = None if job is None else Submission(self._hand, job)
+        while job is not None and submission is not None and not ctx.is_stopping:
             match job.state:
                 case JobState.RESERVED:
-                    job = await self._submit(ctx, job)
+                    job = await submission.submit(ctx, job)
                 case JobState.SUBMIT_UNKNOWN:
                     job = await self._adopt(ctx, turns, job)
                 case JobState.RUNNING:
@@ -98,86 +81,21 @@ class KIEJobActor:
         """Read the row; a former incarnation's open createTask has an unknown outcome."""
         job = await self._parts.db.transact(jobs.get, self._job_id)
         if job is not None and job.state is JobState.SUBMITTING:
-            return await self._move(self._parts.clerk.unknown, job)
+            return await self._hand.move(self._parts.clerk.unknown, job, AttemptOutcome.INTERRUPTED)
         return job
-
-    # Submitting
-
-    async def _submit(self, ctx: Context[CallbackArrived], job: Job) -> Job | None:
-        task_id = await self._pause(ctx, job) if job.attempt > 0 else None
-        if task_id is not None:
-            return await self._running(job, task_id)
-        if ctx.is_stopping:
-            return job
-        if self._left_s(job.deadline_at) <= 0:
-            return await self._fail(job, Reason.KIE_UNAVAILABLE)
-        card = self._parts.clerk.catalogue.models.get(job.model_id)
-        if card is None:
-            return await self._fail(job, Reason.MODEL_DISABLED)
-        announced = await self._move(self._parts.clerk.submitting, job)
-        if announced is None:
-            return None
-        outcome = await self._create(announced, card)
-        match outcome:
-            case Created(task_id=task_id):
-                return await self._running(announced, task_id)
-            case Refused(reason=reason):
-                return await self._fail(announced, reason)
-            case Busy() | None:
-                return await self._move(self._parts.clerk.not_taken, announced)
-            case OutcomeUnknown():
-                return await self._move(self._parts.clerk.unknown, announced)
-            case _:
-                assert_never(outcome)
-
-    async def _pause(self, ctx: Context[CallbackArrived], job: Job) -> TaskId | None:
-        """Wait before the next try; returns the task if KIE took the order after all.
-
-        It said that it took nothing, but a callback since then knows better.
-        """
-        pause_s = submit_delay_s(job.attempt, self._parts.sources.random().random())
-        await ctx.sleep(max(0.0, min(pause_s, self._left_s(job.deadline_at))))
-        return await self._parts.db.transact(kie_callbacks.task_of, job.job_id)
-
-    async def _create(self, job: Job, card: ModelCard) -> CreateOutcome | None:
-        """Call createTask; None means that KIE was surely not reached."""
-        try:
-            outcome = await self._parts.kie.create_task(
-                job.model_id, build_input(card, job.params), self._parts.callback_url(job.job_id)
-            )
-        except KIEUnavailable:
-            outcome = None
-        self._tell(
-            job,
-            EventName.KIE_SUBMIT,
-            outcome="unavailable" if outcome is None else type(outcome).__name__,
-            attempt=job.attempt,
-            **_why(outcome),
-        )
-        return outcome
-
-    async def _running(self, job: Job, task_id: TaskId) -> Job | None:
-        parts = self._parts
-        outcome = await parts.db.transact(parts.clerk.running, job, task_id, parts.sources.now())
-        if outcome is None:
-            return None
-        moved, happenings = outcome
-        self._tell(moved, EventName.TASK_STATE, state=moved.state)
-        self._told(happenings)
-        return moved
 
     async def _adopt(self, ctx: Context[CallbackArrived], turns: Turns, job: Job) -> Job | None:
         """Wait for a callback to say which task is ours; after the grace, give the money back."""
         assert job.submitted_at is not None
         until = job.submitted_at + timedelta(seconds=self._parts.submit_grace_s)
         while not ctx.is_stopping:
-            task_id = await self._parts.db.transact(kie_callbacks.task_of, job.job_id)
+            task_id = await self._hand.task_called_back(job)
             if task_id is not None:
-                return await self._running(job, task_id)
-            left_s = self._left_s(until)
+                return await self._hand.running(job, task_id)
+            left_s = self._hand.left_s(until)
             if left_s <= 0:
-                return await self._fail(job, Reason.SUBMIT_UNKNOWN)
-            await _wake_up(ctx, turns, min(ADOPTION_LOOK_S, left_s))
+                return await self._hand.fail(job, Reason.SUBMIT_UNKNOWN)
+            await _wake_up(turns, min(ADOPTION_LOOK_S, left_s))
         return job
 
     # Waiting
@@ -186,84 +104,103 @@ class KIEJobActor:
         """Read KIE's record after each callback and each poll delay, until the deadline."""
         assert job.task_id is not None
         assert job.submitted_at is not None
-        phase = Phase.QUEUED
-        while not ctx.is_stopping:
-            age_s = -self._left_s(job.submitted_at)
-            pause_s = poll_delay_s(age_s, self._parts.sources.random().random())
-            pause_s = max(0.0, min(pause_s, self._left_s(job.deadline_at)))
-            if not await _wake_up(ctx, turns, pause_s):
-                break
-            record = await self._record(job, job.task_id)
+        phase, troubles = Phase.QUEUED, 0
+        kind = self._kind(job)
+        while True:
+            age_s = -self._hand.left_s(job.submitted_at)
+            pause_s = poll_delay_s(age_s, self._hand.chance(), kind, troubles)
+            pause_s = max(0.0, min(pause_s, self._hand.left_s(job.deadline_at)))
+            is_called_back = await _wake_up(turns, pause_s)
+            if ctx.is_stopping:
+                return job
+            record = await self._record(
+                ctx, job, job.task_id, is_called_back=is_called_back, is_first_trouble=not troubles
+            )
+            troubles = troubles + 1 if record is None else 0
             match record:
-                case Succeeded(urls=urls):
-                    return await self._settle(job, urls)
-                case Failed():
-                    return await self._fail(job, Reason.KIE_FAILED)
+                case Succeeded(urls=urls, credits_consumed=consumed):
+                    return await self._settle(job, urls, consumed)
+                case Failed(reason=reason, credits_consumed=consumed):
+                    return await self._hand.fail(job, reason, consumed)
                 case Working(phase=now_phase) if now_phase != phase:
                     phase = now_phase
                     await self._progress(job, phase)
                 case NotFound() if age_s > RECORD_GRACE_S:
-                    return await self._fail(job, Reason.KIE_FAILED)
+                    return await self._hand.fail(job, Reason.KIE_FAILED)
                 case Working() | NotFound() | None:
                     pass
                 case _:
                     assert_never(record)
-            if self._left_s(job.deadline_at) <= 0:
-                return await self._fail(job, Reason.DEADLINE)
-        return job
+            if self._hand.left_s(job.deadline_at) <= 0:
+                return await self._hand.fail(job, Reason.DEADLINE)
+
+    def _kind(self, job: Job) -> OutputKind:
+        card = self._parts.clerk.catalogue.models.get(job.model_id)
+        return OutputKind.VIDEO if card is None else card.output
 
     async def _record(
-        self, job: Job, task_id: TaskId
-    ) -> Working | Succeeded | Failed | NotFound | None:
+        self,
+        ctx: Context[CallbackArrived],
+        job: Job,
+        task_id: TaskId,
+        *,
+        is_called_back: bool = False,
+        is_first_trouble: bool = False,
+    ) -> TaskRecord | None:
+        """Ask KIE about the task; None if it gave no usable answer, or we were asked to stop."""
+        record: TaskRecord | None = None
+        name, why = "", ""
         try:
-            record = await self._parts.kie.record(task_id)
-        except KIEUnavailable:
-            record = None
-        name = "unavailable" if record is None else type(record).__name__
-        self._tell(job, EventName.KIE_POLL, outcome=name, **_why(record))
+            with ctx.stop.interrupts():
+                record = await self._parts.kie.record(task_id, is_called_back=is_called_back)
+                name = type(record).__name__
+        except KIEUnavailable as unavailable:
+            name, why = "unavailable", str(unavailable)
+            if unavailable.trouble is Trouble.ACCOUNT and is_first_trouble:
+                reason = Reason.KIE_ACCOUNT
+                self._hand.tell(job, EventName.OPERATOR_ALARM, reason_code=reason, detail=why)
+        match record:
+            case None if not name:
+                pass  # interrupted: nothing was learned
+            case Failed(code=code, detail=detail):
+                self._hand.tell(job, EventName.KIE_POLL, outcome=name, code=code, detail=detail)
+            case Working(unknown_state=unknown) if unknown:
+                self._hand.tell(job, EventName.KIE_POLL, outcome=name, detail=f"state {unknown}")
+            case _:
+                self._hand.tell(job, EventName.KIE_POLL, outcome=name, detail=why or None)
         return record
 
     async def _progress(self, job: Job, phase: Phase) -> None:
         parts = self._parts
         now = parts.sources.now()
-        self._told(await parts.db.transact(parts.clerk.progress, job, phase, now))
+        self._hand.told(await parts.db.transact(parts.clerk.progress, job, phase, now))
 
-    # Settling
-
-    async def _settle(self, job: Job, urls: tuple[str, ...]) -> Job | None:
+    async def _settle(
+        self, job: Job, urls: tuple[str, ...], consumed: Decimal | None
+    ) -> Job | None:
         if not urls:
-            return await self._fail(job, Reason.KIE_NO_RESULT)
+            return await self._hand.fail(job, Reason.KIE_NO_RESULT, consumed)
+        return await self._hand.deliver(job, urls, consumed)
+
+    # After the refund
+
+    async def _look_late(self, ctx: Context[CallbackArrived], job: Job) -> None:
+        """Ask whether a job that was given up has a result after all."""
         parts = self._parts
-        moved = await parts.db.transact(parts.clerk.deliver, job, urls, parts.sources.now())
-        if moved is not None:
-            self._tell(moved, EventName.TASK_STATE, state=moved.state)
-            parts.wake_delivery()
-        return moved
-
-    async def _fail(self, job: Job, reason: Reason) -> Job | None:
-        parts = self._parts
-        outcome = await parts.db.transact(parts.clerk.failed, job, reason, parts.sources.now())
-        if outcome is None:
-            return None
-        self._told(outcome[1])
-        return outcome[0]
-
-    async def _move(self, step: Callable[..., Job | None], job: Job) -> Job | None:
-        moved = await self._parts.db.transact(step, job, self._parts.sources.now())
-        if moved is not None:
-            self._tell(moved, EventName.TASK_STATE, state=moved.state)
-        return moved
-
-    def _told(self, happenings: tuple[Happening, ...]) -> None:
-        for happening in happenings:
-            self._parts.events.emit(happening.name, **happening.fields)
-        self._parts.wake_delivery()
-
-    def _tell(self, job: Job, name: EventName, **fields: FieldValue) -> None:
-        self._parts.events.emit(name, cid=job.cid, user_id=job.user_id, job_id=job.job_id, **fields)
-
-    def _left_s(self, until: datetime) -> float:
-        return (until - self._parts.sources.now()).total_seconds()
+        if not job.may_come_late(parts.sources.now()):
+            return
+        task_id = job.task_id or await self._hand.task_called_back(job)
+        record = None if task_id is None else await self._record(ctx, job, task_id)
+        now = parts.sources.now()
+        match record:
+            case Succeeded(urls=urls) if urls:
+                self._hand.told(await parts.db.transact(parts.clerk.came_late, job, urls, now))
+            case Succeeded() | Failed() | NotFound():
+                await parts.db.transact(parts.clerk.never_late, job)
+            case Working() | None:
+                await parts.db.transact(parts.clerk.look_later, job, now)
+            case _:
+                assert_never(record)
 
 
 async def _forget(turns: Turns) -> None:
@@ -273,20 +210,9 @@ async def _forget(turns: Turns) -> None:
             pass
 
 
-def _why(outcome: CreateOutcome | TaskRecord | None) -> dict[str, FieldValue]:
-    """Return what KIE said, for the operator; its words are clean of keys and prompts by then."""
-    match outcome:
-        case Refused(code=code, detail=detail) | Failed(code=code, detail=detail):
-            return {"code": code, "detail": detail}
-        case Busy(detail=detail) | OutcomeUnknown(why=detail):
-            return {"detail": detail}
-        case _:
-            return {}
-
-
-async def _wake_up(ctx: Context[CallbackArrived], turns: Turns, seconds: float) -> bool:
-    """Wait for a callback's wake-up or the end of `seconds`; False when asked to stop."""
+async def _wake_up(turns: Turns, seconds: float) -> bool:
+    """Wait for a callback's wake-up, the end of `seconds` or a stop; True for a wake-up."""
     with trio.move_on_after(seconds):
         async for _ in turns:
-            break
-    return not ctx.is_stopping
+            return True
+    return False

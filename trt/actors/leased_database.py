@@ -6,7 +6,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import trio
 from typing_extensions import override
 
-from trt.actors.lock_keeper import Held
+from trt.actors.held import Held
 from trt.storage.database import Database, DatabaseStatistics, Transaction
 from trt.storage.errors import DatabaseUnavailable, Fenced
 
@@ -21,7 +21,8 @@ class LeasedDatabase(Database):
     """Refuses work once the lease has moved on, and waits while the database is unavailable.
 
     Waiting is the branch's answer to a stall: the updates are in the inbox, nothing is lost, and
-    restarting actors would mend nothing. A refused epoch ends the lease at once.
+    restarting actors would mend nothing. When the lease does not outlast the stall, the leash ends
+    the waiting. A refused epoch ends the lease at once, and cuts off whoever was refused.
     """
 
     def __init__(self, db: Database, held: Held, lease_name: str) -> None:
@@ -37,11 +38,11 @@ class LeasedDatabase(Database):
             try:
                 return await self._db.transact(work, *args, **kwargs)
             except Fenced:
-                self._held.lose("its epoch was refused")
+                self._held.lose_to_another("its epoch was refused")
+                await trio.lowlevel.checkpoint()  # on a leash, nobody gets past this
                 raise
             except DatabaseUnavailable:
-                if self._held.lost.is_set():
-                    raise
+                pass
             await trio.sleep(pause_s)
             pause_s = min(PAUSE_S_MAX, pause_s * 2)
 

@@ -12,6 +12,10 @@ class Rate:
     interval_s: float
     burst: int
 
+    def shared(self, among: int) -> "Rate":
+        """Return the share of each when `among` of them send at once without asking each other."""
+        return Rate(interval_s=self.interval_s * among, burst=max(1, self.burst // among))
+
 
 CHAT_RATE = Rate(interval_s=1.0, burst=5)
 """Bots FAQ: about one message per second in a chat, short bursts tolerated; edits count too."""
@@ -40,6 +44,10 @@ class Pace:
         self._bot = _Meter()
         self._chats: dict[ChatId, _Meter] = {}
         self._frozen_until_s: dict[ChatId, float] = {}
+
+    def begin(self, now_s: float) -> None:
+        """Begin without a burst: the sender before us may just have had it."""
+        self._bot.due_s = now_s + (self._bot_rate.burst - 1) * self._bot_rate.interval_s
 
     def chat_wait_s(self, chat_id: ChatId, now_s: float) -> float:
         """Return the seconds until `chat_id` may get its next message; 0.0 means now."""

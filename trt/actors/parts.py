@@ -5,21 +5,27 @@ from collections.abc import Callable
 import trio
 from attrs import frozen
 
+from trt.actors.auditor import BooksView
+from trt.actors.bells import Bells
 from trt.actors.callback_ingress import Store
 from trt.actors.door import Door
 from trt.actors.event_log import EventLog
 from trt.actors.handling import Shop
 from trt.actors.ingress_channel import IngressChannel
-from trt.actors.lock_keeper import LeaseTerms, LockView
+from trt.actors.lease_terms import LeaseTerms
+from trt.actors.lock_keeper import LockView
 from trt.actors.metrics import MetricsActor
 from trt.actors.pace import BOT_RATE, CHAT_RATE, Rate
 from trt.actors.reception import Reception
 from trt.actors.update_ingress import Accept
 from trt.actors.webhook_keeper import WebhookAddress
-from trt.domain.ids import JobId
+from trt.domain.ids import JobId, Shard
 from trt.kie.client import KIEClient
+from trt.kie.gate import KIEGate
 from trt.sources import Sources
 from trt.storage.database import Database
+from trt.storage.lease_store import LeaseStore
+from trt.storage.wake_bus import WakeSource
 from trt.supervision import Mailbox
 from trt.telegram.client import TelegramClient
 from trt.telemetry.events import Event
@@ -63,9 +69,40 @@ class CallbackChannel:
 
     @classmethod
     def open(cls) -> "CallbackChannel":
-        """Make the channel of one service."""
+        """Make the channel of one shard."""
         send, receive = trio.open_memory_channel[JobId](CALLBACK_CHANNEL_MAX)
         return cls(send=send, receive=receive)
+
+
+@frozen(kw_only=True)
+class ShardParts:
+    """What each shard has of its own: its lease, and the channels whose receivers follow it."""
+
+    shard: Shard
+    suffix: str
+    """Tells its actors and channels from those of the others: empty when there is one shard."""
+    terms: LeaseTerms
+    ingress: IngressChannel
+    callbacks: CallbackChannel
+    lock_view: LockView
+
+    @classmethod
+    def open_all(
+        cls, shards: int, *, terms: LeaseTerms, ingress_max: int
+    ) -> "tuple[ShardParts, ...]":
+        """Make the parts of all shards, by number."""
+        numbered = [(Shard(n), f"_{n}" if shards > 1 else "") for n in range(shards)]
+        return tuple(
+            cls(
+                shard=shard,
+                suffix=suffix,
+                terms=terms.of(shard),
+                ingress=IngressChannel(ingress_max, name=f"ingress{suffix}"),
+                callbacks=CallbackChannel.open(),
+                lock_view=LockView(),
+            )
+            for shard, suffix in numbered
+        )
 
 
 @frozen(kw_only=True)
@@ -93,21 +130,27 @@ class Parts:
     """Everything that the actors are given; nothing below reads configuration or globals."""
 
     db: Database
-    lease_db: Database
+    ingress_db: Database
+    """For what comes in from outside: its commits never wait behind the flow's work."""
+    leases: LeaseStore
+    wake_source: WakeSource
+    bells: Bells
     sources: Sources
     events: EventStream
     telegram: TelegramClient
     kie: KIEClient
+    """Where results are fetched; what orders and asks goes through the gate."""
+    gate: KIEGate
+    """One for all shards: KIE's limits are for the account."""
     shop: Shop
     reception: Reception
-    ingress: IngressChannel
-    callbacks: CallbackChannel
+    shards: tuple[ShardParts, ...]
+    """By number."""
     mailboxes: Mailboxes
     event_log: EventLog
     metrics: MetricsActor
+    books: BooksView
     door: Door
-    lock_view: LockView
-    lease_terms: LeaseTerms
     limits: Limits
     holder: str
     pid: int

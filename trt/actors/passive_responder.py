@@ -2,30 +2,43 @@
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 import trio
 from attrs import frozen
 
+from trt.actors.bells import Bell, inbox_topic, ring_out
+from trt.actors.checkout import Checkout
 from trt.domain import screens
-from trt.domain.copy import Copies
-from trt.domain.ids import UserId
+from trt.domain.copy import Copies, language_of
+from trt.domain.ids import CallbackId, Shard, UserId
 from trt.domain.reasons import Reason
+from trt.domain.replies import AnswerCallback
 from trt.sources import Sources
-from trt.storage import inbox
+from trt.storage import inbox, outbox
 from trt.storage.database import Database, Transaction
 from trt.storage.errors import DatabaseUnavailable
 from trt.storage.inbox import InboxRow, InboxState
 from trt.supervision import Context
 from trt.telegram.client import TelegramClient
 from trt.telegram.errors import TelegramUnavailable
-from trt.telegram.updates import Unsupported, read_event
+from trt.telegram.updates import PAYMENT_KINDS, PRE_CHECKOUT, Unsupported, read_event
 from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream
 
 GRACE_S = 0.55
 """How long the active instance may take to claim an update before the user is told to wait."""
 LOOK_EVERY_S = 0.1
+CHECK_S = 0.2
+"""How long the database may take to say who was claimed; then everybody in question is told."""
 NOTICE_EVERY_S = 60.0
+TAP_LEFT_S = 0.5
+"""How long a tap that the active instance took itself may be seen unanswered. With two looks and
+the call itself that is less than the promised second."""
+TAPS_MAX = 500
+"""The newest; those before were seen while they were new."""
+TOLD_MAX = 4096
+"""Remembered answers to taps: more than there are in the seconds that a takeover takes."""
 
 
 @frozen(kw_only=True)
@@ -37,6 +50,8 @@ class PassiveParts:
     events: EventStream
     telegram: TelegramClient
     copies: Copies
+    shard: Shard
+    checkout: Checkout
     refuse: Callable[[Transaction, InboxRow], None] | None
     """PASSIVE_MODE=reject: closes the row; None with `hold`, where it waits for the takeover."""
 
@@ -44,8 +59,12 @@ class PassiveParts:
 class PassiveResponder:
     """Leaves each update in the inbox for the active instance; tells the user if it takes long.
 
+    It rings the active instance's bell, once for all that has arrived meanwhile.
+    It also watches the taps that the active instance took and leaves unanswered, because it hangs
+    or is cut off: who takes over would come too late for their second.
     A callback gets a toast within its second, a message gets a notice with a refresh button, once
-    a minute per user. It touches no session, no job and no money. A restart loses nothing.
+    a minute per user, a pre-checkout its answer. It touches no session, no job and no money. A
+    restart loses nothing.
     """
 
     def __init__(self, parts: PassiveParts, updates: "trio.MemoryReceiveChannel[InboxRow]") -> None:
@@ -53,21 +72,62 @@ class PassiveResponder:
         self._updates = updates
         self._noticed_s: dict[UserId, float] = {}
         self._in_grace: deque[tuple[float, InboxRow]] = deque()
+        self._told: dict[CallbackId, None] = {}
+        self._arrived = Bell()
 
     async def run(self, ctx: Context[None]) -> None:
         """Respond until the lease changes hands."""
         ctx.ready()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._receive)
+            nursery.start_soon(self._receive, nursery)
+            nursery.start_soon(self._ring)
+            nursery.start_soon(self._watch_taps, nursery)
             while await ctx.sleep(LOOK_EVERY_S):
-                for row in await self._unclaimed(self._grace_over()):
-                    nursery.start_soon(self._respond, row)
+                rows = self._grace_over()
+                if rows:
+                    nursery.start_soon(self._settle, rows)
             nursery.cancel_scope.cancel()
 
-    async def _receive(self) -> None:
+    async def _receive(self, nursery: trio.Nursery) -> None:
         while True:
             row = await self._updates.receive()
+            if row.kind == PRE_CHECKOUT:
+                nursery.start_soon(self._parts.checkout.answer, row)
             self._in_grace.append((trio.current_time() + GRACE_S, row))
+            self._arrived.ring()
+
+    async def _ring(self) -> None:
+        """Ring for what has arrived; a database that hangs holds up nothing but this."""
+        topic = inbox_topic(self._parts.shard)
+        while True:
+            await self._arrived.wait()
+            await ring_out(self._parts.db, topic)
+
+    async def _watch_taps(self, nursery: trio.Nursery) -> None:
+        """Answer each tap that is seen unanswered for too long, whoever took it."""
+        seen_s: dict[CallbackId, float] = {}
+        while True:
+            await trio.sleep(LOOK_EVERY_S)
+            with suppress(DatabaseUnavailable):
+                rows, answers = await self._parts.db.transact(self._unanswered)
+                now_s = trio.current_time()
+                ids = [*(row.callback_id for row in rows), *(each.callback_id for each in answers)]
+                seen_s = {tap: seen_s.get(tap, now_s) for tap in ids if tap is not None}
+                left = {tap for tap, since_s in seen_s.items() if now_s - since_s >= TAP_LEFT_S}
+                for row in rows:
+                    if row.callback_id in left:
+                        nursery.start_soon(self._respond, row)
+                for answer in answers:
+                    if answer.callback_id in left:
+                        nursery.start_soon(self._answer, answer)
+
+    def _unanswered(self, tx: Transaction) -> tuple[list[InboxRow], list[AnswerCallback]]:
+        """Read the taps that nobody has handled, and those whose answer waits to be sent."""
+        shard = self._parts.shard
+        return (
+            inbox.taps_waiting(tx, shard=shard, limit=TAPS_MAX),
+            outbox.answers_waiting(tx, shard=shard, limit=TAPS_MAX),
+        )
 
     def _grace_over(self) -> list[InboxRow]:
         """Take the rows that the active instance has had its time for; they came in that order."""
@@ -77,14 +137,23 @@ class PassiveResponder:
             over.append(self._in_grace.popleft()[1])
         return over
 
-    async def _unclaimed(self, rows: list[InboxRow]) -> list[InboxRow]:
-        """Return which of the rows still wait; with `reject` they are closed."""
-        if not rows:
-            return []
-        try:
-            return await self._parts.db.transact(self._close_or_leave, rows)
-        except DatabaseUnavailable:
-            return rows  # nobody can have handled them, and they stay for the next holder
+    async def _settle(self, rows: list[InboxRow]) -> None:
+        """Tell the users whose updates nobody has claimed; with `reject` these are closed."""
+        unclaimed, checked = rows, trio.Event()
+
+        async def check() -> None:
+            nonlocal unclaimed
+            # If it fails, nobody can have handled them, and they stay for the next holder.
+            with suppress(DatabaseUnavailable):
+                unclaimed = await self._parts.db.transact(self._close_or_leave, rows)
+            checked.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(check)
+            with trio.move_on_after(CHECK_S):
+                await checked.wait()
+            for row in unclaimed:
+                nursery.start_soon(self._respond, row)
 
     def _close_or_leave(self, tx: Transaction, rows: list[InboxRow]) -> list[InboxRow]:
         waiting = [
@@ -94,7 +163,8 @@ class PassiveResponder:
         ]
         if self._parts.refuse is not None:
             for row in waiting:
-                self._parts.refuse(tx, row)
+                if row.kind not in PAYMENT_KINDS:  # money is never refused
+                    self._parts.refuse(tx, row)
         return waiting
 
     async def _respond(self, row: InboxRow) -> None:
@@ -112,19 +182,33 @@ class PassiveResponder:
         read = read_event(row.payload)
         if isinstance(read, Unsupported):
             return False
-        copy = self._parts.copies.of(read[0].language_code)
+        copy = self._parts.copies.of(language_of(read[0].language_code))
         try:
             if row.callback_id is not None:
-                await self._parts.telegram.answer_callback_query(
-                    row.callback_id, screens.passive_toast(copy)
+                return await self._answer(
+                    AnswerCallback(callback_id=row.callback_id, text=screens.passive_toast(copy))
                 )
-                return True
             if not self._may_notice(row.user_id):
                 return False
             notice = screens.passive_notice(copy)
             await self._parts.telegram.send_message(row.chat_id, notice.text, notice.keyboard)
         except TelegramUnavailable:
             return False  # the update itself is safe in the inbox
+        return True
+
+    async def _answer(self, answer: AnswerCallback) -> bool:
+        """Answer a tap, once; False if it was answered before or cannot be."""
+        if answer.callback_id in self._told:
+            return False
+        self._told[answer.callback_id] = None
+        if len(self._told) > TOLD_MAX:
+            del self._told[next(iter(self._told))]
+        try:
+            await self._parts.telegram.answer_callback_query(
+                answer.callback_id, answer.text, is_alert=answer.is_alert
+            )
+        except TelegramUnavailable:
+            return False
         return True
 
     def _may_notice(self, user_id: UserId) -> bool:

@@ -2,7 +2,8 @@
 
 from attrs import frozen
 
-from trt.domain.ids import BotId, Cid, Shard
+from trt.domain.ids import BotId, Cid
+from trt.domain.shard import shard_of
 from trt.sources import Sources
 from trt.storage.inbox import InboxRow
 from trt.telegram.updates import BadUpdate, parse_update
@@ -13,7 +14,7 @@ class Reception:
     """Reads the envelope only; what the update means is the session's business."""
 
     bot_id: BotId
-    shard: Shard
+    shards: int
     sources: Sources
 
     def receive(self, body: bytes) -> InboxRow | BadUpdate:
@@ -31,5 +32,5 @@ class Reception:
             cid=Cid(self.sources.token(8)),
             payload=body,
             received_at=self.sources.now(),
-            shard=self.shard,
+            shard=shard_of(update.user_id, self.shards),
         )

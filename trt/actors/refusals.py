@@ -4,18 +4,13 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from trt.domain import screens
-from trt.domain.copy import Copies
-from trt.domain.ids import Shard, UpdateId
+from trt.actors.in_hand import InHand
+from trt.actors.unhandled import Desk, event_of, turn_away
 from trt.domain.reasons import Reason
-from trt.domain.replies import AnswerCallback, Reply, ShowScreen
 from trt.sources import Sources
-from trt.storage import inbox, outbox
-from trt.storage.database import Database, Transaction
-from trt.storage.inbox import InboxRow, InboxState
+from trt.storage.database import Database
+from trt.storage.inbox import InboxRow
 from trt.supervision import Context
-from trt.telegram.updates import Unsupported, read_event
-from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream
 
 
@@ -34,11 +29,9 @@ class RefusalParts:
     db: Database
     sources: Sources
     events: EventStream
-    copies: Copies
-    epoch: int
-    shard: Shard
+    desk: Desk
     wake_delivery: Callable[[], None]
-    finished: Callable[[UpdateId], None]
+    in_hand: InHand
 
 
 class Refusals:
@@ -54,57 +47,18 @@ class Refusals:
     async def run(self, ctx: Context[Refuse]) -> None:
         """Refuse until asked to stop."""
         async for turn in ctx.turns():
-            row, reason = turn.message.row, turn.message.reason
-            told = await self._parts.db.transact(self._refuse, row, reason)
-            self._parts.finished(row.update_id)
-            if told:
-                crashed = reason is Reason.HANDLER_CRASHED
-                self._parts.events.emit(
-                    EventName.DISPATCH_FAIL if crashed else EventName.DISPATCH_REFUSED,
-                    cid=row.cid,
-                    update_id=row.update_id,
-                    user_id=row.user_id,
-                    reason_code=reason,
-                )
-                self._parts.wake_delivery()
+            await self._refuse(turn.message.row, turn.message.reason)
 
-    def _refuse(self, tx: Transaction, row: InboxRow, reason: Reason) -> bool:
+    async def _refuse(self, row: InboxRow, reason: Reason) -> None:
         parts = self._parts
-        state = InboxState.DEAD if reason is Reason.HANDLER_CRASHED else InboxState.REFUSED
-        if not inbox.finish(
-            tx,
-            bot_id=row.bot_id,
-            update_id=row.update_id,
-            state=state,
-            reason=reason,
-            epoch=parts.epoch,
-            now=parts.sources.now(),
-        ):
-            return False
-        reply = self._words(row, reason)
-        if reply is not None:
-            outbox.put(
-                tx,
-                shard=parts.shard,
-                chat_id=row.chat_id,
-                reply=reply,
+        told = await parts.db.transact(turn_away, row, reason, parts.desk, parts.sources.now())
+        parts.in_hand.finish(row.update_id)
+        if told:
+            parts.events.emit(
+                event_of(reason),
                 cid=row.cid,
-                job_id=None,
-                epoch=parts.epoch,
-                now=parts.sources.now(),
+                update_id=row.update_id,
+                user_id=row.user_id,
+                reason_code=reason,
             )
-        return True
-
-    def _words(self, row: InboxRow, reason: Reason) -> Reply | None:
-        read = read_event(row.payload)
-        if isinstance(read, Unsupported):
-            return None
-        copy = self._parts.copies.of(read[0].language_code)
-        crashed = reason is Reason.HANDLER_CRASHED
-        if row.callback_id is not None:
-            text = screens.crashed_toast(copy) if crashed else screens.too_busy_toast(copy)
-            return AnswerCallback(callback_id=row.callback_id, text=text, is_alert=crashed)
-        if crashed:
-            return ShowScreen(screen=screens.crashed_notice(copy))
-        # One slot: a user who floods the bot reads this once, not once per message.
-        return ShowScreen(screen=screens.too_busy_notice(copy), slot="too_busy")
+            parts.wake_delivery()

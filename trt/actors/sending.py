@@ -1,79 +1,34 @@
 """Sending: one outbox row turned into the Telegram calls that carry it out."""
 
-from collections.abc import Awaitable, Callable
 from typing import assert_never
 
 from attrs import frozen
 
+from trt.actors.fates import Arrived, Fate, Hopeless, OtherWay, TryLater, fate_of
 from trt.actors.open_taps import OpenTaps
+from trt.actors.result_sending import ResultCourier
 from trt.domain.ids import ChatId, MessageId
-from trt.domain.replies import AnswerCallback, Keyboard, Screen, SendResult, ShowScreen
-from trt.kie.client import KIEClient
-from trt.kie.errors import KIEUnavailable
-from trt.kie.outcomes import RefusedResult, ResultFile
+from trt.domain.replies import (
+    AnswerCallback,
+    PassOnFile,
+    Screen,
+    SendInvoice,
+    SendResult,
+    ShowScreen,
+)
 from trt.storage.outbox import OutboxRow, UnreadableReply
 from trt.telegram.client import TelegramClient
 from trt.telegram.errors import TelegramUnavailable
 from trt.telegram.outcomes import (
-    ActOutcome,
-    Blocked,
     CallbackExpired,
-    ChatNotFound,
-    Done,
     MessageGone,
     OutcomeUnknown,
-    RateLimited,
-    Rejected,
     SendOutcome,
-    Sent,
 )
+from trt.telegram.stars import Invoice
 
-RESULT_BYTES_MAX = 50_000_000
-"""Bot API, sending files: other files up to 50 MB."""
-PHOTO_BYTES_MAX = 10_000_000
-"""Bot API, sendPhoto."""
-
-
-@frozen
-class Arrived:
-    """It is done; `message_id` is None for what makes no message."""
-
-    message_id: MessageId | None
-
-
-@frozen
-class TryLater:
-    """It did not happen, surely; try again in `seconds`. A freeze holds for the whole chat."""
-
-    seconds: float
-    is_freeze: bool = False
-
-
-@frozen
-class Uncertain:
-    """It may have happened. A second time is better than never, and is counted."""
-
-    detail: str
-
-
-@frozen
-class OtherWay:
-    """Telegram will not have it this way: the message to edit is gone, or it is no photo for it.
-
-    The next way is a send of its own, with its own place in the pace.
-    """
-
-
-@frozen
-class Hopeless:
-    """It will never happen; `detail` is for the operator."""
-
-    detail: str
-
-
-Fate = Arrived | TryLater | Uncertain | OtherWay | Hopeless
-
-Sender = Callable[[ChatId, ResultFile, str, Keyboard], Awaitable[SendOutcome]]
+RETRY_S = 2.0
+"""How soon a send is tried again that surely did not happen; each further pause is longer."""
 
 
 @frozen(kw_only=True)
@@ -81,9 +36,9 @@ class Courier:
     """Carries out outbox rows; knows Telegram and where results are fetched, no database."""
 
     telegram: TelegramClient
-    kie: KIEClient
+    results: ResultCourier
     taps: OpenTaps
-    retry_s: float = 2.0
+    retry_s: float = RETRY_S
 
     async def carry(self, row: OutboxRow, target: MessageId | None, ways_tried: int = 0) -> Fate:
         """Carry out one row, by one call that Telegram counts.
@@ -101,7 +56,11 @@ class Courier:
                 case AnswerCallback():
                     return await self._answer(row.reply)
                 case SendResult():
-                    return await self._send_result(row.chat_id, row.reply, ways_tried)
+                    return await self.results.carry(row.chat_id, row.reply, ways_tried)
+                case SendInvoice():
+                    return fate_of(await self._offer(row.chat_id, row.reply))
+                case PassOnFile():
+                    return fate_of(await self._pass_on(row.chat_id, row.reply))
                 case UnreadableReply():
                     return Hopeless("the row was written by another release")
                 case _:
@@ -116,8 +75,8 @@ class Courier:
             )
             if isinstance(outcome, OutcomeUnknown):
                 return TryLater(self.retry_s)  # the same edit a second time changes nothing
-            return OtherWay() if isinstance(outcome, MessageGone) else self._fate(outcome)
-        return self._fate(await self.telegram.send_message(chat_id, screen.text, screen.keyboard))
+            return OtherWay() if isinstance(outcome, MessageGone) else fate_of(outcome)
+        return fate_of(await self.telegram.send_message(chat_id, screen.text, screen.keyboard))
 
     async def _answer(self, answer: AnswerCallback) -> Fate:
         self.taps.take(answer.callback_id)
@@ -126,50 +85,17 @@ class Courier:
         )
         if isinstance(outcome, CallbackExpired):
             return Arrived(None)  # the clock was faster, or the tap is too old: no spinner is left
-        return self._fate(outcome)
+        return fate_of(outcome)
 
-    async def _send_result(self, chat_id: ChatId, result: SendResult, ways_tried: int) -> Fate:
-        try:
-            file = await self.kie.fetch_result(result.urls[0], RESULT_BYTES_MAX)
-        except KIEUnavailable:
-            return TryLater(self.retry_s)
-        if isinstance(file, RefusedResult):
-            return Hopeless(file.why)
-        send, *others = self._ways(file)[ways_tried:]
-        outcome = await send(chat_id, file, result.caption, result.keyboard)
-        return OtherWay() if isinstance(outcome, Rejected) and others else self._fate(outcome)
+    async def _offer(self, chat_id: ChatId, offer: SendInvoice) -> SendOutcome:
+        invoice = Invoice(
+            title=offer.title,
+            description=offer.description,
+            payload=offer.payload,
+            price_stars=offer.price_stars,
+        )
+        return await self.telegram.stars.send_invoice(chat_id, invoice, offer.pay_text)
 
-    def _ways(self, file: ResultFile) -> tuple[Sender, ...]:
-        """Return the ways of sending a file, the handsomest first."""
-        document: Sender = self.telegram.send_document
-        kind = file.content_type.partition("/")[0]
-        if kind == "image" and len(file.data) <= PHOTO_BYTES_MAX:
-            return (self.telegram.send_photo, document)
-        if kind == "video":
-            return (self.telegram.send_video, document)
-        if kind == "audio":
-            return (self.telegram.send_audio, document)
-        return (document,)
-
-    def _fate(self, outcome: SendOutcome | ActOutcome) -> Fate:
-        match outcome:
-            case Sent(message_id=message_id):
-                return Arrived(message_id)
-            case Done():
-                return Arrived(None)
-            case RateLimited(retry_after_s=retry_after_s):
-                return TryLater(retry_after_s, is_freeze=True)
-            case OutcomeUnknown(why=detail):
-                return Uncertain(detail)
-            case Blocked():
-                return Hopeless("the user blocked the bot")
-            case ChatNotFound():
-                return Hopeless("chat not found")
-            case MessageGone():
-                return Hopeless("the message to edit is gone")
-            case CallbackExpired():
-                return Hopeless("the tap is too old to be answered")
-            case Rejected(code=code, description=description):
-                return Hopeless(f"{code}: {description}")
-            case _:
-                assert_never(outcome)
+    async def _pass_on(self, chat_id: ChatId, file: PassOnFile) -> SendOutcome:
+        send = self.telegram.send_photo if file.is_photo else self.telegram.send_document
+        return await send(chat_id, file.file_id, file.caption, file.keyboard)

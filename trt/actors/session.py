@@ -1,11 +1,16 @@
 """SessionActor: one user's updates, in order, one at a time."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import assert_never
 
+import trio
 from attrs import frozen
 
-from trt.actors.handling import AlreadyHandled, Handled, Shop, Stamp, handle
-from trt.domain.ids import DraftId, JobId, Shard, UpdateId
+from trt.actors.handling import AlreadyEnded, EarlierFirst, Handled, JobBooks, Shop, Stamp, handle
+from trt.actors.in_hand import InHand
+from trt.domain.ids import DraftId, JobId, Shard
+from trt.domain.payments import OrderId
 from trt.sources import Sources
 from trt.storage.database import Database
 from trt.storage.inbox import InboxRow
@@ -28,11 +33,13 @@ class SessionParts:
     sources: Sources
     events: EventStream
     shop: Shop
+    books: JobBooks
     epoch: int
     shard: Shard
     wake_delivery: Callable[[], None]
     start_job: Callable[[JobId], None]
-    finished: Callable[[UpdateId], None]
+    in_hand: InHand
+    leash: Callable[[], AbstractContextManager[trio.CancelScope]]
 
 
 class SessionActor:
@@ -40,7 +47,8 @@ class SessionActor:
 
     Receives `HandleUpdate`; wakes the delivery and the job actors after the commit. It owns no
     state: the conversation is read and written inside the transaction, so a restart or passivation
-    loses nothing, and an update whose handling crashed is handled again.
+    loses nothing, and an update whose handling crashed is handled again. Its user's updates may
+    have come in by two instances, so it turns to the earlier ones before the one it was told of.
     """
 
     def __init__(self, parts: SessionParts) -> None:
@@ -49,9 +57,34 @@ class SessionActor:
     async def run(self, ctx: Context[HandleUpdate]) -> None:
         """Handle updates until asked to stop or passivated."""
         async for turn in ctx.turns():
-            await self._handle(turn.message.row)
+            # Asleep it needs no leash: thousands of sessions are, at any time.
+            with self._parts.leash():
+                await self._handle(turn.message.row)
 
-    async def _handle(self, row: InboxRow) -> None:
+    async def _handle(self, told: InboxRow) -> None:
+        in_hand = self._parts.in_hand
+        row = told
+        while True:
+            outcome = await self._attempt(row)
+            match outcome:
+                case EarlierFirst(earlier):
+                    row = earlier
+                    in_hand.turn_to(told, earlier)
+                    continue
+                case AlreadyEnded():
+                    in_hand.finish(row.update_id)
+                    self._parts.wake_delivery()  # it may have been us, without knowing
+                case Handled():
+                    in_hand.finish(row.update_id)
+                    self._tell(outcome)
+                case _:
+                    assert_never(outcome)
+            if row.update_id == told.update_id:
+                return
+            row = told
+            in_hand.turn_to(told, told)
+
+    async def _attempt(self, row: InboxRow) -> Handled | AlreadyEnded | EarlierFirst:
         parts = self._parts
         stamp = Stamp(
             now=parts.sources.now(),
@@ -59,15 +92,14 @@ class SessionActor:
             shard=parts.shard,
             draft_id=DraftId(parts.sources.token(8)),
             job_id=JobId(parts.sources.token(32)),
+            order_id=OrderId(parts.sources.token(16)),
         )
-        outcome = await parts.db.transact(handle, row, parts.shop, stamp)
-        parts.finished(row.update_id)
-        match outcome:
-            case AlreadyHandled():
-                return
-            case Handled(happenings=happenings, started_jobs=started_jobs):
-                for happening in happenings:
-                    parts.events.emit(happening.name, **happening.fields)
-                parts.wake_delivery()
-                for job_id in started_jobs:
-                    parts.start_job(job_id)
+        return await parts.db.transact(handle, row, parts.shop, parts.books, stamp)
+
+    def _tell(self, handled: Handled) -> None:
+        parts = self._parts
+        for happening in handled.happenings:
+            parts.events.emit(happening.name, **happening.fields)
+        parts.wake_delivery()
+        for job_id in handled.started_jobs:
+            parts.start_job(job_id)

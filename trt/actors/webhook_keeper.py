@@ -12,7 +12,7 @@ from trt.telegram.outcomes import Conflict, Done, RateLimited, Rejected
 from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream
 
-ALLOWED_UPDATES = ("message", "callback_query")
+ALLOWED_UPDATES = ("message", "callback_query", "pre_checkout_query")
 """What the bot handles; without the list Telegram would keep whatever was set before."""
 CONNECTIONS_MAX = 40
 RETRY_S = 5.0

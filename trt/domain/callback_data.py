@@ -7,6 +7,7 @@ from attrs import frozen
 
 from trt.domain.ids import DraftId, JobId, ModelId
 from trt.domain.model_card import Category
+from trt.domain.payments import OrderId
 
 BYTES_MAX: Final = 64
 """Bot API, InlineKeyboardButton.callback_data."""
@@ -101,8 +102,48 @@ class Repeat:
 
 
 @frozen
+class OpenJobs:
+    """Show the user's own jobs."""
+
+
+@frozen
+class TakeBack:
+    """Cancel an order that the vendor does not have yet."""
+
+    job_id: JobId
+
+
+@frozen
+class GetResult:
+    """Send a result that is there, again."""
+
+    job_id: JobId
+
+
+@frozen
 class OpenBalance:
     """Show the balance."""
+
+
+@frozen
+class OpenTopUp:
+    """Show the ways to pay."""
+
+
+@frozen
+class PickPackage:
+    """Pay so much; `size` is in the provider's unit."""
+
+    source: str
+    size: int
+
+
+@frozen
+class DecideReceipt:
+    """The admin's word about a transfer by hand."""
+
+    order_id: OrderId
+    is_approved: bool
 
 
 @frozen
@@ -130,14 +171,16 @@ class Unknown:
 
 
 DraftTap = SetValue | EditValue | KeepValue | UseExample | Confirm | Cancel | Back
+JobTap = Repeat | OpenJobs | TakeBack | GetResult
+MoneyTap = OpenBalance | OpenTopUp | PickPackage | DecideReceipt
 Tap = (
     DraftTap
+    | JobTap
+    | MoneyTap
     | MainMenu
     | OpenCategory
     | OpenModel
     | BeginOrder
-    | Repeat
-    | OpenBalance
     | OpenHelp
     | OpenLanguages
     | PickLanguage
@@ -150,7 +193,9 @@ _WORDS: Final[dict[str, Tap]] = {
     "confirm": Confirm(),
     "cancel": Cancel(),
     "back": Back(),
+    "jobs": OpenJobs(),
     "balance": OpenBalance(),
+    "topup": OpenTopUp(),
     "help": OpenHelp(),
     "language": OpenLanguages(),
     **{f"cat:{category}": OpenCategory(category) for category in Category},
@@ -169,6 +214,10 @@ _SHAPE: Final = re.compile(
     | cancel:(?P<cancel>{_ID})
     | back:(?P<back>{_ID})
     | repeat:(?P<repeat>{_ID})
+    | takeback:(?P<takeback>{_ID})
+    | result:(?P<result>{_ID})
+    | topup:(?P<topup>[a-z]{{1,16}}):(?P<size>[0-9]{{1,12}})
+    | receipt:(?P<receipt>{_ID}):(?P<word>ok|no)
     | lang:(?P<lang>[a-z]{{2}})
     """,
     re.VERBOSE | re.ASCII | re.DOTALL,
@@ -187,11 +236,31 @@ def parse(data: str) -> Tap:
         return OpenModel(ModelId(part["model"]))
     if part["make"] is not None:
         return BeginOrder(ModelId(part["make"]))
-    if part["repeat"] is not None:
-        return Repeat(JobId(part["repeat"]))
     if part["lang"] is not None:
         return PickLanguage(part["lang"])
-    return _draft_tap(part)
+    return _job_tap(part) or _money_tap(part) or _draft_tap(part)
+
+
+def _job_tap(part: dict[str, str | None]) -> JobTap | None:
+    match part:
+        case {"repeat": str(job_id)}:
+            return Repeat(JobId(job_id))
+        case {"takeback": str(job_id)}:
+            return TakeBack(JobId(job_id))
+        case {"result": str(job_id)}:
+            return GetResult(JobId(job_id))
+        case _:
+            return None
+
+
+def _money_tap(part: dict[str, str | None]) -> PickPackage | DecideReceipt | None:
+    match part:
+        case {"topup": str(source), "size": str(size)}:
+            return PickPackage(source, int(size))
+        case {"receipt": str(order_id), "word": str(word)}:
+            return DecideReceipt(OrderId(order_id), is_approved=word == "ok")
+        case _:
+            return None
 
 
 def _draft_tap(part: dict[str, str | None]) -> DraftTap:
@@ -257,8 +326,20 @@ def _written(tap: Tap) -> str:  # noqa: C901, PLR0912 - one line per kind of but
             return _joined("back", draft_id)
         case Repeat(job_id):
             return f"repeat:{job_id}"
+        case OpenJobs():
+            return "jobs"
+        case TakeBack(job_id):
+            return f"takeback:{job_id}"
+        case GetResult(job_id):
+            return f"result:{job_id}"
         case OpenBalance():
             return "balance"
+        case OpenTopUp():
+            return "topup"
+        case PickPackage(source, size):
+            return f"topup:{source}:{size}"
+        case DecideReceipt(order_id, is_approved):
+            return f"receipt:{order_id}:{'ok' if is_approved else 'no'}"
         case OpenHelp():
             return "help"
         case OpenLanguages():

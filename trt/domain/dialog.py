@@ -5,7 +5,7 @@ from typing import assert_never
 from attrs import evolve
 
 from trt.domain import callback_data as tap
-from trt.domain import menu_screens, order_steps
+from trt.domain import job_steps, menu_screens, order_steps, wallet_steps
 from trt.domain.copy import language_of
 from trt.domain.ids import JobId
 from trt.domain.inputs import (
@@ -13,6 +13,8 @@ from trt.domain.inputs import (
     CommandSent,
     FileSent,
     MediaSent,
+    PaymentReceived,
+    PaymentRefunded,
     Person,
     TextSent,
     UserEvent,
@@ -26,6 +28,7 @@ from trt.domain.turn import Accepted, Effect, Rejected, Situation, StartJob, Tur
 __all__ = [
     "Accepted",
     "Effect",
+    "Event",
     "Rejected",
     "Situation",
     "StartJob",
@@ -33,15 +36,32 @@ __all__ = [
     "greet",
     "job_named",
     "step",
+    "wants_jobs",
+    "wants_statement",
 ]
 
 
-def job_named(event: UserEvent) -> JobId | None:
+Event = UserEvent | PaymentReceived | PaymentRefunded
+"""What the dialog answers."""
+
+
+def job_named(event: Event) -> JobId | None:
     """Return the job that an event is about, for the caller to load into `Situation.past_job`."""
     if not isinstance(event, ButtonTapped):
         return None
     data = tap.parse(event.data)
-    return data.job_id if isinstance(data, tap.Repeat) else None
+    return data.job_id if isinstance(data, tap.Repeat | tap.TakeBack | tap.GetResult) else None
+
+
+def wants_jobs(event: Event) -> bool:
+    """Return whether the answer may be the list, for the caller to load `Situation.own_jobs`."""
+    match event:
+        case ButtonTapped(data=data):
+            return isinstance(tap.parse(data), tap.OpenJobs | tap.TakeBack)
+        case CommandSent(command=command):
+            return command.lower() == "jobs"
+        case _:
+            return False
 
 
 def greet(person: Person) -> Session:
@@ -53,7 +73,18 @@ def greet(person: Person) -> Session:
     )
 
 
-def step(session: Session, person: Person, event: UserEvent, situation: Situation) -> Turn:
+def wants_statement(event: Event) -> bool:
+    """Return whether the answer is the wallet, for the caller to load `Situation.statement`."""
+    match event:
+        case ButtonTapped(data=data):
+            return isinstance(tap.parse(data), tap.OpenBalance)
+        case CommandSent(command=command):
+            return command.lower() == "balance"
+        case _:
+            return False
+
+
+def step(session: Session, person: Person, event: Event, situation: Situation) -> Turn:
     """Decide everything about one event.
 
     Args:
@@ -78,6 +109,10 @@ def step(session: Session, person: Person, event: UserEvent, situation: Situatio
                 words = scene.copy.text("stray.text")
                 return scene.home("stray_text", words, reason=Reason.STATE_MISMATCH)
             return order_steps.typed(scene, session.draft, text)
+        case PaymentReceived() | PaymentRefunded():
+            return wallet_steps.news(scene)
+        case FileSent() if (taken := wallet_steps.receipt(scene, event)) is not None:
+            return taken
         case MediaSent() | FileSent():
             words = scene.copy.text("stray.media")
             return order_steps.resume(scene, "media", words, Reason.UNSUPPORTED_UPDATE)
@@ -96,12 +131,14 @@ def _command(scene: Scene, command: str) -> Turn:
         case "cancel":
             key = "cancel.nothing" if scene.session.draft is None else "cancel.done"
             return scene.home("cancel_cmd", copy.text(key))
+        case "jobs":
+            return job_steps.own_jobs(scene, "jobs_cmd")
         case "help":
             return scene.show("help_cmd", menu_screens.help_page(copy))
-        case "balance":
-            return _balance(scene, "balance_cmd")
         case "language":
             return scene.show("language_cmd", menu_screens.languages(situation.copy, copy))
+        case _ if (told := wallet_steps.commanded(scene, command.lower())) is not None:
+            return told
         case _:
             words = copy.text("stray.command")
             reason = Reason.UNSUPPORTED_UPDATE
@@ -119,10 +156,10 @@ def _tap(scene: Scene, data: tap.Tap) -> Turn:  # noqa: C901 - one case per kind
             return order_steps.open_model(scene, model_id)
         case tap.BeginOrder(model_id):
             return order_steps.begin(scene, model_id)
-        case tap.Repeat():
-            return order_steps.repeat(scene, situation.past_job)
-        case tap.OpenBalance():
-            return _balance(scene, "balance_cb")
+        case tap.Repeat() | tap.OpenJobs() | tap.TakeBack() | tap.GetResult():
+            return job_steps.tapped(scene, data)
+        case tap.OpenBalance() | tap.OpenTopUp() | tap.PickPackage() | tap.DecideReceipt():
+            return wallet_steps.tapped(scene, data)
         case tap.OpenHelp():
             return scene.show("help_cb", menu_screens.help_page(copy))
         case tap.OpenLanguages():
@@ -139,12 +176,6 @@ def _category(scene: Scene, category: Category) -> Turn:
     left = scene.with_session(evolve(scene.session, draft=None))
     screen = menu_screens.category(scene.situation.catalogue, scene.copy, category)
     return left.show("category_cb", screen)
-
-
-def _balance(scene: Scene, handler: str) -> Turn:
-    situation = scene.situation
-    screen = menu_screens.balance(scene.copy, situation.balance_kopecks, situation.reserved_kopecks)
-    return scene.show(handler, screen)
 
 
 def _language(scene: Scene, language: str) -> Turn:

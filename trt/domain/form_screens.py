@@ -255,5 +255,8 @@ def insufficient(
             balance=copy.money(balance_kopecks),
             missing=copy.money(price_kopecks - balance_kopecks),
         ),
-        keyboard=((*back, *home_row(copy)),),
+        keyboard=(
+            (button(copy.plain("button.topup"), tap.OpenTopUp()),),
+            (*back, *home_row(copy)),
+        ),
     )

@@ -1,8 +1,10 @@
 """The states of a generation job and the moves between them."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from attrs import frozen
 
@@ -57,6 +59,14 @@ LEGAL_MOVES: Mapping[JobState, frozenset[JobState]] = {
 prove otherwise, the order goes on from there to `RUNNING` instead of being sent again."""
 
 
+RESULT_LIFE_S: Final = 24 * 3600.0
+"""How long a result can be fetched from KIE for sure (docs.kie.ai: addresses typically expire after
+24 hours), and so how long a delivery can be tried again."""
+
+MAY_COME_LATE: Final = frozenset({Reason.DEADLINE, Reason.SUBMIT_UNKNOWN, Reason.JOB_CRASHED})
+"""Failures after which KIE may still be at work: what it makes is handed over for nothing."""
+
+
 @frozen(kw_only=True)
 class Job:
     """One generation, from the tap on the confirmation to the delivery or the refund."""
@@ -81,3 +91,32 @@ class Job:
     status_message_id: MessageId | None = None
     reason: Reason | None = None
     result_urls: tuple[str, ...] = ()
+    credits_expected: Decimal | None = None
+    """What KIE should take for it, in its credits."""
+    credits_consumed: Decimal | None = None
+    """What KIE says that it took."""
+    ready_at: datetime | None = None
+    """When the result was there."""
+    ended_at: datetime | None = None
+
+    def may_come_late(self, now: datetime) -> bool:
+        """Return whether KIE may still be at work on this failed job, for anybody's sake."""
+        if self.reason not in MAY_COME_LATE or self.result_urls or self.ended_at is None:
+            return False
+        return self.attempt > 0 and (now - self.ended_at).total_seconds() <= RESULT_LIFE_S
+
+    def has_result(self, now: datetime) -> bool:
+        """Return whether there is a result that can still be fetched."""
+        is_alive = self.ready_at is not None and now < self.result_expires_at
+        return bool(self.result_urls) and is_alive
+
+    def is_uncollected(self, now: datetime) -> bool:
+        """Return whether its result could not be delivered while it lived."""
+        is_waiting = self.state is JobState.DELIVERING and self.ready_at is not None
+        return is_waiting and not self.has_result(now)
+
+    @property
+    def result_expires_at(self) -> datetime:
+        """When the result can no longer be fetched for sure; only for a job that has one."""
+        assert self.ready_at is not None
+        return self.ready_at + timedelta(seconds=RESULT_LIFE_S)

@@ -1,7 +1,11 @@
-"""When to look after a job again: pure functions of its age."""
+"""When to look after a job again, and how long it will take: pure functions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
 
+from attrs import frozen
+
+from trt.domain.job import RESULT_LIFE_S
 from trt.domain.model_card import OutputKind
 
 Schedule = tuple[tuple[float, float], ...]
@@ -55,3 +59,57 @@ def submit_delay_s(attempt: int, chance: float, retry_after_s: float | None = No
     """
     backoff_s = float(min(20.0, 2.0 * 2 ** min(attempt - 1, 4))) * (0.75 + chance / 2)
     return max(backoff_s, retry_after_s or 0.0)
+
+
+PLACE_SHOWN_S_MIN: Final = 5.0
+
+
+def place_shown_s(place: int) -> float:
+    """Return for how long a place in the queue stays on the screen before a new one is shown.
+
+    Telegram limits how often we may write at all: far back the place is shown less often, so that a
+    long queue does not keep results waiting.
+    """
+    return max(PLACE_SHOWN_S_MIN, float(place))
+
+
+LATE_LOOK_S_MIN: Final = 600.0
+
+
+def late_look_s(age_s: float) -> float | None:
+    """Return the seconds until KIE is asked again about a job that was given up.
+
+    Args:
+        age_s: Seconds since it was given up.
+
+    Returns:
+        As long as it has been waited already, so there are about eight looks; None when it is over.
+    """
+    return None if age_s >= RESULT_LIFE_S else max(LATE_LOOK_S_MIN, age_s)
+
+
+FORECAST_FROM: Final = 50
+"""How many of a model's last jobs a forecast is made from."""
+_FORECAST_JOBS_MIN = 5
+
+
+@frozen(kw_only=True)
+class Forecast:
+    """How long a model takes, measured."""
+
+    usual_s: float
+    """Half of its jobs were ready sooner."""
+    long_s: float
+    """Nine in ten were ready sooner."""
+
+
+def forecast(durations_s: Sequence[float]) -> Forecast | None:
+    """Return what to expect after jobs that took so long; None if there were too few."""
+    if len(durations_s) < _FORECAST_JOBS_MIN:
+        return None
+    in_order = sorted(durations_s)
+
+    def percentile(percent: int) -> float:
+        return in_order[(len(in_order) * percent - 1) // 100]
+
+    return Forecast(usual_s=percentile(50), long_s=percentile(90))

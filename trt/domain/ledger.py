@@ -1,30 +1,25 @@
-"""The rules of money: transfers between accounts, what they do to balances, and when books balance.
+"""The rules of money: transfers between accounts, and what they do to balances.
 
 The model is TigerBeetle's: a transfer moves whole kopecks from a debit to a credit account, never
 changes, has an id derived from what it is for, and a pending one is posted or voided once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NewType, assert_never
 from uuid import UUID, uuid5
 
 from attrs import evolve, frozen
 
-from trt.domain.ids import JobId, UserId
-from trt.domain.job import JobState
+from trt.domain.ids import JobId, Shard, UserId
 
 AccountId = NewType("AccountId", int)
 """A user's account has the user's id; system accounts are negative."""
 
 TransferId = NewType("TransferId", str)
 
-GRANTS = AccountId(-1)
-"""Where gifts come from."""
-REVENUE = AccountId(-2)
-"""Where captured money goes."""
-PAYMENTS = AccountId(-3)
-"""Where paid money comes from."""
+_SYSTEM_ACCOUNTS = 4
+"""Each shard has its own: a transfer never leaves its shard."""
 
 # Any constant: it keeps our derived ids apart from everybody else's.
 _NAMESPACE = UUID("8a2f0c5e-6d0b-5c1c-9a53-0b7d1f4e2c90")
@@ -36,14 +31,45 @@ def account_of(user_id: UserId) -> AccountId:
     return AccountId(user_id)
 
 
+def grants_of(shard: Shard) -> AccountId:
+    """Return where gifts come from."""
+    return AccountId(-1 - shard * _SYSTEM_ACCOUNTS)
+
+
+def revenue_of(shard: Shard) -> AccountId:
+    """Return where captured money goes."""
+    return AccountId(-2 - shard * _SYSTEM_ACCOUNTS)
+
+
+def payments_of(shard: Shard) -> AccountId:
+    """Return where paid money comes from."""
+    return AccountId(-3 - shard * _SYSTEM_ACCOUNTS)
+
+
+def losses_of(shard: Shard) -> AccountId:
+    """Return what pays for money that was taken back outside after it was spent here."""
+    return AccountId(-4 - shard * _SYSTEM_ACCOUNTS)
+
+
+def system_accounts_of(shard: Shard) -> tuple[AccountId, ...]:
+    """Return the accounts that a shard must have before its first transfer."""
+    return grants_of(shard), revenue_of(shard), payments_of(shard), losses_of(shard)
+
+
 def grant_id(purpose: str, user_id: UserId) -> TransferId:
     """Return the id of a gift: one per purpose and user."""
     return _transfer_id(f"{purpose}:{user_id}")
 
 
-def payment_id(source: str, external_id: str) -> TransferId:
-    """Return the id of a payment: one per source and its id there."""
-    return _transfer_id(f"payment:{source}:{external_id}")
+def external_id(code: str, source: str, number: str) -> TransferId:
+    """Return the id of a transfer that comes from outside or from the operator.
+
+    Args:
+        code: What it is: `payment`, `refund` …
+        source: Where the number is from.
+        number: What it is called there.
+    """
+    return _transfer_id(f"{code}:{source}:{number}")
 
 
 def reserve_id(job_id: JobId) -> TransferId:
@@ -61,8 +87,27 @@ def release_id(job_id: JobId) -> TransferId:
     return _transfer_id(f"release:{job_id}")
 
 
+def resolution_id(kind: "TransferKind", pending_id: TransferId) -> TransferId:
+    """Return the id of the transfer that takes or gives back what was held for no job."""
+    return _transfer_id(f"{kind}:{pending_id}")
+
+
 def _transfer_id(name: str) -> TransferId:
     return TransferId(uuid5(_NAMESPACE, name).hex)
+
+
+class Code(StrEnum):
+    """What the transfers that come from outside or from the operator are for."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    """Held while the payment goes back, then gone with it."""
+    TAKEN_BACK = "taken_back"
+    """The payment went back without our doing."""
+    COVERED = "covered"
+    """What of a payment that went back was spent before; the operator bears it."""
+    ADMIN_CREDIT = "admin_credit"
+    ADMIN_DEBIT = "admin_debit"
 
 
 class TransferKind(StrEnum):
@@ -88,10 +133,14 @@ class Transfer:
     credit: AccountId
     amount_kopecks: int
     code: str
-    """What it was for: `reserve`, `capture`, `release`, `payment` or a gift's purpose."""
+    """What it was for: `reserve`, `capture`, `release`, one of `Code`, or a gift's purpose."""
     pending_id: TransferId | None = None
     """Which pending one a POST or VOID resolves."""
     job_id: JobId | None = None
+    source: str | None = None
+    """Where `number` is from: a payment provider, or `admin`."""
+    number: str | None = None
+    """The payment's id there, or the admin's action."""
 
 
 @frozen(kw_only=True)
@@ -170,96 +219,3 @@ def recompute(transfers: Sequence[Transfer]) -> dict[AccountId, Account]:
             credits_posted=credit.credits_posted + effect.posted,
         )
     return accounts
-
-
-def problems_of_books(
-    kept: Mapping[AccountId, Account],
-    transfers: Sequence[Transfer],
-    jobs: Mapping[JobId, JobState],
-) -> tuple[str, ...]:
-    """Check the books and return what is wrong with them, in words for the operator.
-
-    Args:
-        kept: The running sums of the users' accounts, as stored.
-        transfers: Every transfer, oldest first.
-        jobs: The state of every job.
-    """
-    return (
-        *_problems_of_sums(kept, recompute(transfers)),
-        *_problems_of_transfers(transfers),
-        *_problems_of_jobs(transfers, jobs),
-    )
-
-
-def _problems_of_sums(
-    kept: Mapping[AccountId, Account], computed: Mapping[AccountId, Account]
-) -> list[str]:
-    debits = sum(a.debits_posted + a.debits_pending for a in computed.values())
-    credits_ = sum(a.credits_posted + a.credits_pending for a in computed.values())
-    problems = [] if debits == credits_ else [f"debits {debits} are not credits {credits_}"]
-    for account_id, account in kept.items():
-        if account != computed.get(account_id, Account()):
-            problems.append(f"account {account_id}: the sums are not those of its transfers")
-        if account.balance.available_kopecks < 0:
-            problems.append(f"account {account_id}: overdrawn")
-    problems += [
-        f"account {account_id}: has transfers and no row"
-        for account_id in computed
-        if account_id > 0 and account_id not in kept
-    ]
-    return problems
-
-
-def _problems_of_transfers(transfers: Sequence[Transfer]) -> list[str]:
-    pending = {t.transfer_id: t for t in transfers if t.kind is TransferKind.PENDING}
-    resolved: set[TransferId] = set()
-    problems = []
-    for transfer in transfers:
-        if transfer.transfer_id != _expected_id(transfer):
-            problems.append(f"transfer {transfer.transfer_id}: is not what its id was made for")
-        if transfer.pending_id is None:
-            continue
-        origin = pending.get(transfer.pending_id)
-        if transfer.pending_id in resolved:
-            problems.append(f"transfer {transfer.pending_id}: resolved twice")
-        resolved.add(transfer.pending_id)
-        if origin is None or _sides(origin) != _sides(transfer):
-            problems.append(f"transfer {transfer.transfer_id}: differs from what it resolves")
-    return problems
-
-
-def _sides(transfer: Transfer) -> tuple[AccountId, AccountId, int, JobId | None]:
-    return transfer.debit, transfer.credit, transfer.amount_kopecks, transfer.job_id
-
-
-def _expected_id(transfer: Transfer) -> TransferId:
-    """Derive the id again; a payment's own words are not in the transfer, so it is believed."""
-    match transfer.kind:
-        case TransferKind.SINGLE if transfer.debit == PAYMENTS:
-            return transfer.transfer_id
-        case TransferKind.SINGLE:
-            return grant_id(transfer.code, UserId(transfer.credit))
-        case TransferKind.PENDING:
-            return reserve_id(transfer.job_id or JobId(""))
-        case TransferKind.POST:
-            return capture_id(transfer.job_id or JobId(""))
-        case TransferKind.VOID:
-            return release_id(transfer.job_id or JobId(""))
-        case _:
-            assert_never(transfer.kind)
-
-
-def _problems_of_jobs(transfers: Sequence[Transfer], jobs: Mapping[JobId, JobState]) -> list[str]:
-    """Delivered means captured, failed means released, everything else means held."""
-    money: dict[JobId, TransferKind] = {}
-    for transfer in transfers:
-        if transfer.job_id is not None:
-            money[transfer.job_id] = transfer.kind
-    due = {JobState.DELIVERED: TransferKind.POST, JobState.FAILED: TransferKind.VOID}
-    problems = [
-        f"job {job_id}: is {state} and its money is {money.get(job_id, 'nowhere')}"
-        for job_id, state in jobs.items()
-        if money.get(job_id) is not due.get(state, TransferKind.PENDING)
-    ]
-    problems += [f"job {job_id}: has money and no row" for job_id in money if job_id not in jobs]
-    return problems

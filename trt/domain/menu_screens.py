@@ -36,10 +36,13 @@ def menu_keyboard(catalogue: Catalogue, copy: Copy) -> Keyboard:
             for row in rows
         ),
         (
+            button(copy.plain("button.jobs"), tap.OpenJobs()),
             button(copy.plain("button.balance"), tap.OpenBalance()),
-            button(copy.plain("button.help"), tap.OpenHelp()),
         ),
-        (button(copy.plain("button.language"), tap.OpenLanguages()),),
+        (
+            button(copy.plain("button.help"), tap.OpenHelp()),
+            button(copy.plain("button.language"), tap.OpenLanguages()),
+        ),
     )
 
 
@@ -74,18 +77,6 @@ def category(catalogue: Catalogue, copy: Copy, shelf: Category) -> Screen:
         screen_id=ScreenId.CATEGORY_PICK,
         text=f"{title}\n\n{body}",
         keyboard=(*models, (button(copy.plain("button.back"), tap.MainMenu()),)),
-    )
-
-
-def balance(copy: Copy, balance_kopecks: int, reserved_kopecks: int) -> Screen:
-    """Return what the user can spend and, if there is any, what running jobs hold."""
-    lines = [copy.text("balance.available", amount=copy.money(balance_kopecks))]
-    if reserved_kopecks:
-        lines.append(copy.text("balance.reserved", amount=copy.money(reserved_kopecks)))
-    return Screen(
-        screen_id=ScreenId.BALANCE,
-        text="\n".join([*lines, "", copy.text("balance.promise")]),
-        keyboard=(home_row(copy),),
     )
 
 

@@ -16,6 +16,8 @@ class Reason(StrEnum):
     MODEL_DISABLED = "MODEL_DISABLED"
     RATE_LIMIT = "RATE_LIMIT"
     UNSUPPORTED_UPDATE = "UNSUPPORTED_UPDATE"
+    STALE_UPDATE = "STALE_UPDATE"
+    """It came to be handled so late that carrying it out would surprise its sender."""
     MAILBOX_FULL = "MAILBOX_FULL"
     HANDLER_CRASHED = "HANDLER_CRASHED"
     DB_ERROR = "DB_ERROR"
@@ -23,9 +25,15 @@ class Reason(StrEnum):
     """Something that we wait for took longer than a tap may wait."""
 
     KIE_REFUSED = "KIE_REFUSED"
-    """KIE did not take the order: bad parameters, content policy, unknown model."""
+    """KIE did not take the order: bad or missing parameters."""
+    KIE_POLICY = "KIE_POLICY"
+    """KIE did not like what the prompt or the file is about; other words may help."""
+    KIE_MODEL_GONE = "KIE_MODEL_GONE"
+    """KIE paused, renamed or removed the model. The operator should take it off the shelf."""
     KIE_ACCOUNT = "KIE_ACCOUNT"
-    """Our own account at KIE is the trouble: key, credits, limits. The operator must act."""
+    """Our own account at KIE is the trouble: key, permissions, limits. The operator must act."""
+    KIE_NO_CREDITS = "KIE_NO_CREDITS"
+    """Our account at KIE has run out of credits. The operator must top it up."""
     KIE_UNAVAILABLE = "KIE_UNAVAILABLE"
     """KIE is down or in maintenance and stayed so until the job's deadline."""
     KIE_FAILED = "KIE_FAILED"
@@ -38,5 +46,13 @@ class Reason(StrEnum):
     """The job did not finish within its model's deadline."""
     DELIVERY_FAILED = "DELIVERY_FAILED"
     """The result was ready and Telegram would not take it, or the user blocked the bot."""
+    USER_CANCELLED = "USER_CANCELLED"
+    """The user took the order back before KIE had heard of it."""
     JOB_CRASHED = "JOB_CRASHED"
     """Our own code kept crashing on this job until its restart budget ran out."""
+
+
+ALARMS = frozenset(
+    {Reason.KIE_ACCOUNT, Reason.KIE_NO_CREDITS, Reason.KIE_MODEL_GONE, Reason.JOB_CRASHED}
+)
+"""Reasons that go on until the operator does something, so the operator is told at once."""

@@ -21,6 +21,12 @@ class ScreenId(StrEnum):
     FAILURE = "FAILURE"
     BALANCE = "BALANCE"
     INSUFFICIENT = "INSUFFICIENT"
+    TOP_UP = "TOP_UP"
+    TRANSFER = "TRANSFER"
+    """Where to transfer money by hand; what is sent next is the receipt."""
+    LEGAL = "LEGAL"
+    """Terms, privacy, help with payments."""
+    JOBS = "JOBS"
     HELP = "HELP"
     NOTICE = "NOTICE"
     """A short text that is not a place to be: stray input, outdated button, passive mode."""
@@ -76,6 +82,35 @@ class SendResult:
     urls: tuple[str, ...]
     caption: str
     keyboard: Keyboard = ()
+    link_words: str = ""
+    """HTML above the bare address, should Telegram take the file in no other way."""
+    is_original: bool = False
+    """Send the one file as it is, below the preview that was sent before."""
 
 
-Reply = ShowScreen | AnswerCallback | SendResult
+@frozen(kw_only=True)
+class SendInvoice:
+    """Offer rubles for Stars (Bot API, sendInvoice)."""
+
+    title: str
+    """At most 32 characters."""
+    description: str
+    """At most 255 characters."""
+    payload: str
+    """A signed offer."""
+    price_stars: int
+    pay_text: str
+
+
+@frozen(kw_only=True)
+class PassOnFile:
+    """Show somebody a file that a user sent: a receipt to the admin."""
+
+    file_id: str
+    is_photo: bool
+    """Else a document."""
+    caption: str
+    keyboard: Keyboard = ()
+
+
+Reply = ShowScreen | AnswerCallback | SendResult | SendInvoice | PassOnFile

@@ -339,7 +339,7 @@ async def _download(response: httpx.Response, size_max: int) -> FetchOutcome:
         return RefusedResult(why=f"HTTP {status}")
     data = await _read(response, size_max)
     if data is None:
-        return RefusedResult(why=f"bigger than {size_max} bytes")
+        return RefusedResult(why=f"bigger than {size_max} bytes", is_too_big=True)
     content_type = content_type_of(data, response.headers.get("Content-Type", ""))
     if content_type is None:
         return RefusedResult(why="not a picture, a video or a sound")

@@ -141,6 +141,8 @@ class RefusedResult:
     """This address will never give a file that we would deliver."""
 
     why: str
+    is_too_big: bool = False
+    """There is a file, of more bytes than were asked for."""
 
 
 FetchOutcome = ResultFile | RefusedResult

@@ -45,7 +45,35 @@ class EventName(StrEnum):
     KIE_POLL = "KIE_POLL"
     KIE_CALLBACK = "KIE_CALLBACK"
     KIE_CALLBACK_REFUSED = "KIE_CALLBACK_REFUSED"
+    KIE_BREAKER = "KIE_BREAKER"
+    """KIE answers no more, or again: orders are held back, or let through."""
+    CREDITS_DRIFT = "CREDITS_DRIFT"
+    """KIE took other credits for a job than our price list says."""
+    LATE_RESULT = "LATE_RESULT"
+    """A job that was given up and refunded has a result after all; the user gets it for nothing."""
+    OPERATOR_ALARM = "OPERATOR_ALARM"
+    """Something goes on failing until the operator does something; `reason_code` says what."""
     LEDGER_TRANSFER = "LEDGER_TRANSFER"
+
+    PRE_CHECKOUT = "PRE_CHECKOUT"
+    """Whether a payment may go on was asked and answered."""
+    PAYMENT_CREDITED = "PAYMENT_CREDITED"
+    PAYMENT_DUPLICATE = "PAYMENT_DUPLICATE"
+    """A payment was told once more; nothing changed."""
+    PAYMENT_ODD = "PAYMENT_ODD"
+    """Telegram tells of a payment that cannot be one of ours; nothing was credited."""
+    PAYMENT_TAKEN_BACK = "PAYMENT_TAKEN_BACK"
+    """A payment went back without our doing; what was spent of it the operator bears."""
+    REFUND_ASKED = "REFUND_ASKED"
+    REFUND_ENDED = "REFUND_ENDED"
+    ADMIN_ACTION = "ADMIN_ACTION"
+    STARS_RECONCILED = "STARS_RECONCILED"
+    STARS_UNKNOWN = "STARS_UNKNOWN"
+    """A payment that we credited is in no list of Telegram's."""
+    STARS_WENT = "STARS_WENT"
+    """Stars left the bot's account and were no payment of anybody's, such as a withdrawal."""
+    BOOKS_AUDITED = "BOOKS_AUDITED"
+    BOOKS_BROKEN = "BOOKS_BROKEN"
 
     MESSAGE_SENT = "MESSAGE_SENT"
     MESSAGE_DELAYED = "MESSAGE_DELAYED"
@@ -58,6 +86,8 @@ class EventName(StrEnum):
     LOCK_LOST = "LOCK_LOST"
     LOCK_RELEASED = "LOCK_RELEASED"
     LOCK_WAITING = "LOCK_WAITING"
+    WAKE_UPS_LOST = "WAKE_UPS_LOST"
+    """Notifications between instances do not come through; everything still polls."""
 
     ACTOR_STARTED = "ACTOR_STARTED"
     ACTOR_CRASHED = "ACTOR_CRASHED"
@@ -167,9 +197,31 @@ CATALOGUE: Mapping[EventName, Kind] = {
         Level.INFO, "job_id", "task_id outcome is_duplicate is_verified"
     ),
     EventName.KIE_CALLBACK_REFUSED: _event(Level.WARNING, "reason", "task_id detail"),
+    EventName.KIE_BREAKER: _event(Level.WARNING, "state", "state_before retry_after_s"),
+    EventName.CREDITS_DRIFT: _event(Level.WARNING, "cid job_id expected consumed", "task_id"),
+    EventName.LATE_RESULT: _event(Level.INFO, "cid job_id", "reason_code duration_s task_id"),
+    EventName.OPERATOR_ALARM: _event(Level.ERROR, "reason_code", "detail"),
     EventName.LEDGER_TRANSFER: _event(
         Level.INFO, "cid kind amount_kopecks", "balance_kopecks transfer_id"
     ),
+    # Money from outside, and back.
+    EventName.PRE_CHECKOUT: _event(Level.INFO, "cid outcome", "reason stars duration_s"),
+    EventName.PAYMENT_CREDITED: _event(
+        Level.INFO, "cid source amount_kopecks", "external_id stars found_by"
+    ),
+    EventName.PAYMENT_DUPLICATE: _event(Level.INFO, "cid source", "external_id"),
+    EventName.PAYMENT_ODD: _event(Level.ERROR, "cid detail", "external_id stars"),
+    EventName.PAYMENT_TAKEN_BACK: _event(
+        Level.WARNING, "cid source amount_kopecks covered_kopecks", "external_id found_by"
+    ),
+    EventName.REFUND_ASKED: _event(Level.INFO, "cid amount_kopecks", "external_id"),
+    EventName.REFUND_ENDED: _event(Level.INFO, "cid outcome amount_kopecks", "external_id detail"),
+    EventName.ADMIN_ACTION: _event(Level.INFO, "cid kind outcome", "amount_kopecks"),
+    EventName.STARS_RECONCILED: _event(Level.INFO, "seen credited taken_back", "unknown other"),
+    EventName.STARS_UNKNOWN: _event(Level.WARNING, "cid external_id", "stars amount_kopecks"),
+    EventName.STARS_WENT: _event(Level.WARNING, "external_id stars kind"),
+    EventName.BOOKS_AUDITED: _event(Level.INFO, "users", "duration_s"),
+    EventName.BOOKS_BROKEN: _event(Level.ERROR, "problems_count detail"),
     # What we told the user.
     EventName.MESSAGE_SENT: _event(
         Level.INFO, "cid kind", "method outbox_id message_id screen_id attempt duration_s"
@@ -185,11 +237,16 @@ CATALOGUE: Mapping[EventName, Kind] = {
     ),
     # Who is active.
     EventName.LOCK_ACQUIRED: _event(
-        Level.INFO, "epoch", "holder holder_pid waited_s taken_from why gap_s"
+        Level.INFO, "epoch", "lease holder holder_pid waited_s taken_from why gap_s"
     ),
-    EventName.LOCK_LOST: _event(Level.WARNING, "epoch", "reason detail holder holder_pid held_s"),
-    EventName.LOCK_RELEASED: _event(Level.INFO, "epoch", "reason detail holder holder_pid held_s"),
-    EventName.LOCK_WAITING: _event(Level.INFO, "", "epoch holder holder_pid waited_s"),
+    EventName.LOCK_LOST: _event(
+        Level.WARNING, "epoch reason", "lease detail holder holder_pid held_s"
+    ),
+    EventName.LOCK_RELEASED: _event(
+        Level.INFO, "epoch", "lease reason detail holder holder_pid held_s"
+    ),
+    EventName.LOCK_WAITING: _event(Level.INFO, "", "lease epoch holder holder_pid waited_s"),
+    EventName.WAKE_UPS_LOST: _event(Level.WARNING, "", "retry_after_s"),
     # The runtime itself.
     EventName.ACTOR_STARTED: _event(Level.DEBUG, "actor", "incarnation"),
     EventName.ACTOR_CRASHED: _event(Level.ERROR, "actor", "incarnation message attempt detail"),

@@ -60,6 +60,9 @@ COUNTED: Mapping[EventName, tuple[Counted, ...]] = {
     EventName.DISPATCH_OK: (
         Counted("trt_dispatches", "Updates handled", (), (("outcome", "ok"),)),
     ),
+    EventName.DISPATCH_REFUSED: (
+        Counted("trt_dispatches", "Updates handled", (), (("outcome", "refused"),)),
+    ),
     EventName.DISPATCH_FAIL: (
         Counted("trt_dispatches", "Updates handled", (), (("outcome", "fail"),)),
     ),
@@ -72,6 +75,16 @@ COUNTED: Mapping[EventName, tuple[Counted, ...]] = {
     EventName.KIE_CALLBACK: (Counted("trt_kie_callbacks", "Callbacks taken from KIE"),),
     EventName.KIE_CALLBACK_REFUSED: (
         Counted("trt_kie_callbacks_refused", "Callbacks refused", ("reason",)),
+    ),
+    EventName.KIE_BREAKER: (
+        Counted("trt_kie_breaker_changes", "Orders held back or let through", ("state",)),
+    ),
+    EventName.CREDITS_DRIFT: (
+        Counted("trt_kie_credits_drift", "Jobs that cost us other credits", ("model_id",)),
+    ),
+    EventName.LATE_RESULT: (Counted("trt_late_results", "Results given away", ("reason_code",)),),
+    EventName.OPERATOR_ALARM: (
+        Counted("trt_operator_alarms", "What only the operator can mend", ("reason_code",)),
     ),
     EventName.LEDGER_TRANSFER: (
         Counted("trt_ledger_transfers", "Transfers in the ledger", ("kind",)),

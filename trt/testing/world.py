@@ -8,12 +8,12 @@ import httpx
 import trio
 from attrs import define, field, frozen
 
-from trt.actors.lock_keeper import LeaseTerms
+from trt.actors.lease_terms import LeaseTerms
 from trt.actors.parts import Limits
 from trt.app import App, Surroundings, build_app
 from trt.assets import asset
 from trt.config import Config, ConfigProblems, read_config
-from trt.domain.ids import Cid, UserId
+from trt.domain.ids import Cid, Shard, UserId
 from trt.domain.ledger import Balance
 from trt.sandbox.kie_script import KIEOptions
 from trt.sandbox.kie_server import FakeKIE
@@ -21,16 +21,20 @@ from trt.sandbox.telegram_chat import Tap, TapMade
 from trt.sandbox.telegram_rates import REAL_LIMITS
 from trt.sandbox.telegram_rates import Limits as TelegramLimits
 from trt.sandbox.telegram_server import FakeTelegram
-from trt.storage import app_events, ledger
+from trt.storage import app_events, books, installation, lease, ledger
 from trt.storage.app_events import AppEvent
 from trt.storage.database import Database, Row
-from trt.storage.migrate import migrate
+from trt.storage.engines import Storage
+from trt.storage.lease_store import DatabaseLeaseStore
+from trt.storage.migrate_sqlite import migrate_sqlite
 from trt.storage.sqlite import InlineSQLiteDatabase
 from trt.storage.sqlite_connection import connect
 from trt.telemetry.events import Event, EventName
 from trt.testing.network import InProcessListener, InProcessNetwork
 from trt.testing.trouble import Trouble, TroubledDatabase
 from trt.testing.virtual_time import VirtualSources
+from trt.testing.wake_bus import NotifyingDatabase, WakeBus
+from trt.web.http import ASGIApp
 
 BOT_HOST = "bot.test"
 BOT_TOKEN = "123456789:AAcanary-token-for-the-pretended-bot"  # noqa: S105 - a canary
@@ -42,6 +46,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "WEBHOOK_BASE_URL": f"https://{BOT_HOST}",
     "TELEGRAM_API_BASE": "https://telegram.test",
     "KIE_API_BASE": "https://kie.test",
+    "KIE_UPLOAD_BASE": "https://kie.test",
     "WELCOME_BALANCE_RUB": "100",
     "USD_TO_RUB": "78.0",
 }
@@ -56,15 +61,17 @@ class Instance:
     """One running process of the service."""
 
     app: App
+    site: ASGIApp
+    """What it serves; at the bot's address only while posts are led to it."""
     trouble: Trouble
     """What befalls its transactions."""
     lease_trouble: Trouble
     """What befalls its looks at the lease, and its heartbeat."""
     ended: trio.Event
 
-    def leads(self) -> bool:
+    def leads(self, shard: int = 0) -> bool:
         """Return whether it is the active one."""
-        return self.app.vitals().lock.state == "ACTIVE"
+        return self.app.vitals().locks[shard].view.state == "ACTIVE"
 
     async def stop(self) -> None:
         """Stop it in order, as SIGTERM does, and wait for its end."""
@@ -83,6 +90,8 @@ class World:
     telegram: FakeTelegram
     kie: FakeKIE
     db: Database
+    bus: WakeBus
+    """What carries notifications between its instances."""
     limits: Limits
     lease_terms: LeaseTerms
     nursery: trio.Nursery
@@ -103,22 +112,40 @@ class World:
         It answers at `host` from now on, as after the switch of a rolling deploy.
         """
         trouble, lease_trouble = Trouble(), Trouble()
+        sites: list[ASGIApp] = []
+
+        def listener(site: ASGIApp) -> InProcessListener:
+            sites.append(site)
+            return InProcessListener(self.network, host, site)
+
+        db = TroubledDatabase(self.db, trouble)
         app = build_app(
             self.config,
             Surroundings(
                 sources=self.sources,
-                db=TroubledDatabase(self.db, trouble),
-                lease_db=TroubledDatabase(self.db, lease_trouble),
+                storage=Storage(
+                    db=db,
+                    ingress_db=db,
+                    lease_store=DatabaseLeaseStore(TroubledDatabase(self.db, lease_trouble)),
+                    wake_source=self.bus,
+                    engine="sqlite",
+                    is_pooled=False,
+                ),
+                holder=self.sources.token(16),
                 telegram_http=self.http,
                 kie_http=self.http,
-                listener=lambda site: InProcessListener(self.network, host, site),
+                listener=listener,
                 taps=(self.events.append,),
                 limits=self.limits,
                 lease_terms=self.lease_terms,
             ),
         )
         instance = Instance(
-            app=app, trouble=trouble, lease_trouble=lease_trouble, ended=trio.Event()
+            app=app,
+            site=sites[0],
+            trouble=trouble,
+            lease_trouble=lease_trouble,
+            ended=trio.Event(),
         )
         self.instances.append(instance)
 
@@ -130,6 +157,17 @@ class World:
 
         await self.nursery.start(run)
         return instance
+
+    async def depose(self, shard: int = 0) -> None:
+        """Take a lease away from its holder, as an operator may."""
+        terms = self.lease_terms.of(Shard(shard))
+        held = await self.db.transact(lease.read, terms.name)
+        assert held is not None
+        assert await self.db.transact(lease.depose, terms.name, epoch=held.epoch)
+
+    def lead_posts_to(self, instance: Instance) -> None:
+        """Let Telegram's and KIE's posts reach this instance from now on."""
+        self.network.apps[BOT_HOST] = instance.site
 
     async def post(self, body: bytes, **headers: str) -> httpx.Response:
         """Post to the webhook with the right secrets, unless `headers` say otherwise."""
@@ -177,7 +215,7 @@ class World:
 
     async def check_books(self) -> None:
         """Recompute every balance from the transfers."""
-        audit = await self.db.transact(ledger.audit)
+        audit = await self.db.transact(books.audit)
         assert audit.is_balanced, audit.problems
 
     def check_taps(self) -> None:
@@ -213,7 +251,10 @@ async def world(
     assert not isinstance(config, ConfigProblems), config
     sources, network = VirtualSources(seed), InProcessNetwork()
     connection = connect(":memory:")
-    migrate(connection, asset("migrations") / "sqlite", now=sources.now())
+    migrate_sqlite(connection, asset("migrations") / "sqlite", now=sources.now())
+    bus = WakeBus()
+    db = NotifyingDatabase(InlineSQLiteDatabase(connection, sources.now), bus)
+    await db.transact(installation.settle, shards=config.shards)
     async with httpx.AsyncClient(transport=network) as http, trio.open_nursery() as nursery:
         telegram = FakeTelegram(sources, token=BOT_TOKEN, http=http, limits=telegram_limits)
         fake_kie = FakeKIE(
@@ -229,7 +270,8 @@ async def world(
             http=http,
             telegram=telegram,
             kie=fake_kie,
-            db=InlineSQLiteDatabase(connection),
+            db=db,
+            bus=bus,
             limits=limits or Limits(),
             lease_terms=lease_terms or LeaseTerms(),
             nursery=nursery,

@@ -7,12 +7,23 @@ from typing import Any
 import msgspec
 from attrs import frozen
 
+from trt.actors.auditor import BooksView
 from trt.actors.ingress_channel import ChannelStatistics
 from trt.actors.lock_keeper import LockView
 from trt.actors.metrics import Totals
+from trt.domain.ids import Shard
 from trt.supervision import ActorSnapshot, MailboxStatistics, State
 
 BACKPRESSURE_PERCENT = 80.0
+
+
+@frozen(kw_only=True)
+class LockVitals:
+    """The lease of one shard and the channel whose receiver follows it."""
+
+    shard: Shard
+    view: LockView
+    channel: ChannelStatistics
 
 
 @frozen(kw_only=True)
@@ -23,51 +34,71 @@ class Vitals:
     now_s: float
     """trio's clock, in which the lock's changes are noted."""
     tree: ActorSnapshot
-    channels: Sequence[ChannelStatistics]
-    lock: LockView
+    locks: Sequence[LockVitals]
+    """Of every shard, by number; the fields that have no list are about the first."""
+    engine: str
+    is_pooled: bool
     totals: Totals
+    books: BooksView
     is_draining: bool
 
 
 def health(vitals: Vitals) -> dict[str, Any]:
     """Return the body of /health."""
-    is_active = vitals.lock.state == "ACTIVE"
-    return {
+    first = vitals.locks[0]
+    body = {
         "ok": vitals.tree.state is State.RUNNING and not vitals.is_draining,
-        "mode": "active" if is_active else "passive",
-        "lock_acquired": is_active,
-        "ts": vitals.now.isoformat().replace("+00:00", "Z"),
-        **_lock(vitals),
+        **_mode(first),
+        "ts": _iso(vitals.now),
+        **_lock(first.view, vitals.now_s),
+        "database": {"engine": vitals.engine, "pooled": vitals.is_pooled},
         "queue": _queue(vitals),
+        "books": _books(vitals.books),
         "actors": _actor(vitals.tree),
         "channels": [
-            *(msgspec.to_builtins(channel) for channel in vitals.channels),
+            *(msgspec.to_builtins(at.channel) for at in vitals.locks),
             *(msgspec.to_builtins(box) for box in _mailboxes(vitals.tree)),
         ],
     }
+    if len(vitals.locks) > 1:
+        body["shards"] = [
+            {"shard": at.shard, **_mode(at), **_lock(at.view, vitals.now_s)} for at in vitals.locks
+        ]
+    return body
 
 
-def _lock(vitals: Vitals) -> dict[str, Any]:
-    lock, row = vitals.lock, vitals.lock.row
-    takeover = None if row is None or row.takeover is None else row.takeover
+def _mode(at: LockVitals) -> dict[str, Any]:
+    is_active = at.view.state == "ACTIVE"
+    return {"mode": "active" if is_active else "passive", "lock_acquired": is_active}
+
+
+def _lock(view: LockView, now_s: float) -> dict[str, Any]:
+    row = view.row
     return {
-        "lock_state": lock.state,
+        "lock_state": view.state,
         "lock_epoch": None if row is None else row.epoch,
         "lock_holder_pid": None if row is None else row.pid,
-        "lock_idle_duration": round(vitals.now_s - lock.changed_at_s, 3),
+        "lock_idle_duration": round(now_s - view.changed_at_s, 3),
+        # By the database's clock up to our look at the row, and by our own since then.
         "lock_heartbeat_age": (
             None
-            if row is None
-            else round(max(0.0, (vitals.now - row.renewed_at).total_seconds()), 3)
+            if row is None or row.holder is None
+            else round((row.now - row.renewed_at).total_seconds() + now_s - view.row_at_s, 3)
         ),
-        "lock_takeover_event": None if takeover is None else msgspec.to_builtins(takeover),
+        "lock_takeover_event": (
+            None if row is None or row.takeover is None else msgspec.to_builtins(row.takeover)
+        ),
     }
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def _queue(vitals: Vitals) -> dict[str, Any]:
     totals = vitals.totals
-    depth = sum(channel.depth for channel in vitals.channels)
-    capacity = sum(channel.capacity for channel in vitals.channels)
+    depth = sum(at.channel.depth for at in vitals.locks)
+    capacity = sum(at.channel.capacity for at in vitals.locks)
     utilization = round(100.0 * depth / capacity, 2) if capacity else 0.0
     offered = totals.received + totals.refused
     return {
@@ -81,7 +112,15 @@ def _queue(vitals: Vitals) -> dict[str, Any]:
             None if totals.last_refused_at is None else totals.last_refused_at.isoformat()
         ),
         "backpressure_active": utilization > BACKPRESSURE_PERCENT
-        or any(channel.waiting_senders for channel in vitals.channels),
+        or any(at.channel.waiting_senders for at in vitals.locks),
+    }
+
+
+def _books(view: BooksView) -> dict[str, Any]:
+    return {
+        "balanced": view.is_balanced,
+        "checked_at": None if view.checked_at is None else _iso(view.checked_at),
+        "problems_count": view.problems_count,
     }
 
 

@@ -1,0 +1,117 @@
+"""InHand: an update is taken once, and the one that a session crashes on has a name."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import trio
+from attrs import evolve
+
+from trt.actors.callback_clock import TapOpened
+from trt.actors.in_hand import FINISHED_KEPT, InHand, SpinnerParts
+from trt.actors.open_taps import OpenTaps
+from trt.domain.ids import BotId, CallbackId, ChatId, Cid, Shard, UpdateId, UserId
+from trt.storage.inbox import InboxRow
+from trt.supervision import Mailbox
+from trt.telemetry.events import Event, EventName
+from trt.telemetry.stream import EventStream
+from trt.testing.virtual_time import BEGINNING, VirtualSources
+
+
+def _board() -> tuple[InHand, OpenTaps, list[Event]]:
+    told: list[Event] = []
+    sources, taps = VirtualSources(0), OpenTaps()
+    parts = SpinnerParts(
+        sources=sources,
+        events=EventStream(sources, (told.append,)),
+        clock=Mailbox[TapOpened]("clock", 4).ref,
+        taps=taps,
+    )
+    return InHand(parts), taps, told
+
+
+def _row(number: int) -> InboxRow:
+    return InboxRow(
+        bot_id=BotId(1),
+        update_id=UpdateId(number),
+        user_id=UserId(1),
+        chat_id=ChatId(1),
+        kind="message",
+        callback_id=None,
+        cid=Cid("c"),
+        payload=b"{}",
+        received_at=datetime(2026, 11, 21, tzinfo=UTC),
+        shard=Shard(0),
+    )
+
+
+def test_nobody_takes_what_another_has_or_has_just_finished() -> None:
+    in_hand, _, _ = _board()
+    assert in_hand.take(_row(1))
+    assert not in_hand.take(_row(1))
+    in_hand.finish(UpdateId(1))
+    assert not in_hand.take(_row(1))  # a sweep read it before its commit
+    in_hand.take(_row(2))
+    in_hand.drop(UpdateId(2))
+    assert in_hand.take(_row(2))
+
+
+def test_what_finished_long_ago_is_forgotten() -> None:
+    in_hand, _, _ = _board()
+    for number in range(FINISHED_KEPT + 1):
+        in_hand.finish(UpdateId(number))
+    assert in_hand.take(_row(0))
+    assert not in_hand.take(_row(1))
+
+
+def test_who_crashes_on_an_earlier_update_gives_up_that_one() -> None:
+    in_hand, _, _ = _board()
+    early, told = _row(1), _row(2)
+    in_hand.take(told)
+    in_hand.turn_to(told, early)
+    assert not in_hand.take(early)
+    assert in_hand.give_up(told) is early
+    assert not in_hand.take(told)  # it waits until the other one has ended
+    in_hand.finish(early.update_id)
+    assert in_hand.take(told)
+
+
+def test_who_has_come_back_to_its_own_update_gives_up_that_one() -> None:
+    in_hand, _, _ = _board()
+    early, told = _row(1), _row(2)
+    in_hand.take(told)
+    in_hand.turn_to(told, early)
+    in_hand.finish(early.update_id)
+    in_hand.turn_to(told, told)
+    assert in_hand.give_up(told) is told
+
+
+def test_what_a_stopped_session_was_about_is_free_again() -> None:
+    in_hand, _, _ = _board()
+    early, told = _row(1), _row(2)
+    in_hand.take(told)
+    in_hand.turn_to(told, early)
+    in_hand.abandon(told)
+    assert in_hand.take(early)
+    assert in_hand.take(told)
+
+
+async def test_a_tap_is_watched_from_first_sight_unless_its_spinner_is_long_gone() -> None:
+    in_hand, taps, told = _board()
+    fresh = evolve(_row(1), callback_id=CallbackId("fresh"), received_at=BEGINNING)
+    old = evolve(
+        _row(2), callback_id=CallbackId("old"), received_at=BEGINNING - timedelta(seconds=150)
+    )
+    for row in (fresh, old, fresh):
+        in_hand.take(row)
+    assert [event.name for event in told] == [EventName.CALLBACK_RECEIVED] * 2
+    assert [late[0] for late in taps.overdue(1e9)] == [CallbackId("fresh")]
+
+
+@pytest.mark.parametrize(("age_s", "left_s"), [(0.0, 0.7), (0.5, 0.2), (0.9, 0.0), (5.0, 0.7)])
+async def test_a_tap_is_answered_within_its_second_and_one_of_before_with_its_words(
+    age_s: float, left_s: float, mock_clock: trio.testing.MockClock
+) -> None:
+    in_hand, taps, _ = _board()
+    tapped_at = BEGINNING - timedelta(seconds=age_s)
+    in_hand.take(evolve(_row(1), callback_id=CallbackId("tap"), received_at=tapped_at))
+    assert taps.next_due_s() == pytest.approx(trio.current_time() + left_s)

@@ -1,0 +1,150 @@
+"""KIE takes twenty orders in ten seconds: the rest stands in line, fairly, and sees its place."""
+
+import trio
+
+from tests.stories import job_kit, kit
+from trt.sandbox.kie_script import KIEOptions, Succeed
+from trt.telemetry.events import EventName
+from trt.testing.world import World
+
+MANY = {"ACTIVE_JOBS_MAX": "20"}
+
+
+@kit.SEEDS
+def test_sixty_orders_at_once_never_exceed_kies_limit_and_all_arrive(seed: int) -> None:
+    async def story(w: World) -> None:
+        users = [w.telegram.user() for _ in range(6)]
+        await job_kit.has_accounts(users)
+        await job_kit.order_at_once(w, [user for user in users for _ in range(10)])
+        await w.settled(240)
+        assert len(w.kie.tasks) == 60
+        assert job_kit.most_within([task.created for task in w.kie.tasks], 10.0) <= 20
+        outcomes = {event.fields["outcome"] for event in w.told(EventName.KIE_SUBMIT)}
+        assert outcomes == {"Created"}  # KIE had nothing to refuse
+        for user in users:
+            assert len(kit.pictures(user)) == 10
+            money = await w.balance(user.user_id)
+            assert money.reserved_kopecks == 0
+            assert money.available_kopecks == kit.WELCOME_KOPECKS - 10 * kit.PICTURE_KOPECKS
+
+    kit.tell(story, seed, environment=MANY)
+
+
+@kit.SEEDS
+def test_nobodys_ten_orders_delay_anothers_first(seed: int) -> None:
+    async def story(w: World) -> None:
+        users = [w.telegram.user() for _ in range(6)]
+        await job_kit.has_accounts(users)
+        await job_kit.order_at_once(w, [user for user in users for _ in range(10)])
+        await w.settled(120)
+        order = job_kit.submitted(w)
+        for count in range(1, len(order) + 1):
+            counts = [order[:count].count(user.user_id) for user in users]
+            assert max(counts) - min(counts) <= 1, f"after {count} orders: {counts}"
+
+    kit.tell(story, seed, environment=MANY)
+
+
+@kit.SEEDS
+def test_who_waits_sees_the_place_and_it_moves(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna, boris = w.telegram.user(), w.telegram.user(first_name="Борис")
+        await job_kit.has_accounts([anna, boris])
+        await job_kit.order_at_once(w, [boris] * 90)
+        await w.settled(job_kit.SWEEP_S)
+        await job_kit.order_at_once(w, [anna])
+        waiting = await anna.wait_message("в очереди, место")
+        assert "место 2" in waiting.text or "место 1" in waiting.text  # not behind his ninety
+        last = await boris.wait_message("в очереди, место 4", 60)
+        assert last.button("❌ Отменить заказ") is not None
+        anna.send("/jobs")
+        page = await anna.wait_message("Мои задачи", after=waiting)
+        assert "в очереди, место" in page.text or "создаём" in page.text
+        await w.settled(60)
+        await kit.assert_paid_once(w, anna)
+
+    kit.tell(story, seed, environment=MANY)
+
+
+@kit.SEEDS
+def test_the_places_of_a_long_queue_do_not_use_up_what_telegram_allows(seed: int) -> None:
+    async def story(w: World) -> None:
+        users = [w.telegram.user() for _ in range(40)]
+        await job_kit.has_accounts(users)
+        await w.settled(30)
+        before = len(w.telegram.calls)
+        began_s = trio.current_time()
+        await job_kit.order_at_once(w, users * 3)
+        await w.settled(60)
+        edits = [c for c in list(w.telegram.calls)[before:] if c.name == "editMessageText"]
+        assert len(edits) / (trio.current_time() - began_s) < 10
+        assert not w.told(EventName.MESSAGE_DELAYED)
+
+    kit.tell(story, seed, environment=MANY)
+
+
+@kit.SEEDS
+def test_an_order_in_line_can_be_cancelled_for_nothing(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna, boris = w.telegram.user(), w.telegram.user(first_name="Борис")
+        await job_kit.has_accounts([anna, boris])
+        await job_kit.order_at_once(w, [boris] * 40)
+        await w.settled(job_kit.SWEEP_S)
+        await job_kit.order_at_once(w, [anna, anna])
+        waiting = await anna.wait_message("в очереди, место")
+        tap = await kit.pressed(anna, "❌ Отменить заказ", waiting)
+        answer = anna.answer(tap)
+        assert answer is not None
+        assert answer.text == "Заказ отменён, деньги вернули"
+        await anna.wait_message(lambda one: one is waiting and "заказ отменён" in one.text)
+        await w.settled(120)
+        states = sorted((job.state, job.reason) for job in await kit.jobs_of(w, anna))
+        assert states == [("delivered", None), ("failed", "USER_CANCELLED")]
+        assert job_kit.submitted(w).count(anna.user_id) == 1
+        await kit.assert_paid_once(w, anna)
+
+    kit.tell(story, seed, environment=MANY)
+
+
+@kit.SEEDS
+def test_a_planned_stop_keeps_the_line_and_burns_no_attempt(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna, boris = w.telegram.user(), w.telegram.user(first_name="Борис")
+        await job_kit.has_accounts([anna, boris])
+        await job_kit.order_at_once(w, [boris] * 40)
+        await job_kit.order_at_once(w, [anna])
+        await w.settled(job_kit.SWEEP_S + 5)
+        await w.bot.stop()
+        left = [job for job in await kit.jobs_of(w, boris) if job.state == "reserved"]
+        assert left
+        assert all(job.attempt == 0 for job in left)
+        await w.start()
+        await w.settled(120)
+        assert len(w.kie.tasks) == 41
+        attempts = await w.rows("SELECT outcome, count(*) FROM job_attempts GROUP BY outcome")
+        assert attempts == [("created", 41)]
+        assert len(kit.pictures(boris)) == 40
+        await kit.assert_paid_once(w, anna)
+
+    kit.tell(story, seed, environment=MANY, kie=KIEOptions(duration_s=2.0))
+
+
+@kit.SEEDS
+def test_an_order_that_kie_could_not_make_in_time_is_not_sent(seed: int) -> None:
+    """It would cost us, and come after the refund."""
+
+    async def story(w: World) -> None:
+        anna = w.telegram.user()
+        await job_kit.has_accounts([anna])
+        await job_kit.order_at_once(w, [anna])
+        await w.bot.stop()
+        await w.settled(290)
+        await w.start()
+        w.kie.script(Succeed())
+        await w.settled(30)
+        job = await kit.only_job(w, anna)
+        assert (job.state, job.reason, job.attempt) == ("failed", "DEADLINE", 0)
+        assert not w.kie.tasks
+        await kit.assert_refunded(w, anna)
+
+    kit.tell(story, seed)

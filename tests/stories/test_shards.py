@@ -1,0 +1,107 @@
+"""Two shards: each instance leads one and is passive for the other, and no user notices."""
+
+import pytest
+import trio
+
+from tests.stories import kit
+from trt.domain.ids import UserId
+from trt.domain.shard import shard_of
+from trt.sandbox.telegram_user import FakeUser
+from trt.telemetry.events import EventName
+from trt.testing.world import Instance, World
+
+TWO = {"SHARDS": "2"}
+
+
+async def _each_leads_one(w: World) -> tuple[Instance, Instance]:
+    """Return the instance that leads shard 0 and the one that leads shard 1."""
+    first, second = w.bot, await w.start()
+    await w.settled(1)
+    assert [first.leads(0), first.leads(1)] == [True, True]
+    await w.depose(1)
+    await w.settled(3)
+    assert [first.leads(0), first.leads(1)] == [True, False]
+    assert [second.leads(0), second.leads(1)] == [False, True]
+    return first, second
+
+
+def _one_of_each(w: World) -> list[FakeUser]:
+    """Return two users of each shard."""
+    users = [w.telegram.user(first_name=f"Гость{n}") for n in range(24)]
+    by_shard = [[one for one in users if shard_of(UserId(one.user_id), 2) == n] for n in (0, 1)]
+    return [*by_shard[0][:2], *by_shard[1][:2]]
+
+
+@pytest.mark.parametrize("door", [0, 1])
+@kit.SEEDS
+def test_two_instances_lead_a_shard_each_and_serve_all_by_either_door(seed: int, door: int) -> None:
+    async def story(w: World) -> None:
+        pair = await _each_leads_one(w)
+        w.lead_posts_to(pair[door])
+        users = _one_of_each(w)
+        async with trio.open_nursery() as nursery:
+            for user in users:
+                nursery.start_soon(kit.orders_picture, user)
+        await w.settled(120)
+        for user in users:
+            assert len(kit.pictures(user)) == 1
+            await kit.assert_paid_once(w, user)
+            shard = shard_of(UserId(user.user_id), 2)
+            rows = await w.rows(
+                "SELECT DISTINCT shard FROM jobs WHERE user_id = :user UNION "
+                "SELECT DISTINCT shard FROM inbox WHERE user_id = :user UNION "
+                "SELECT DISTINCT shard FROM outbox WHERE chat_id = :user UNION "
+                "SELECT DISTINCT shard FROM accounts WHERE account_id = :user",
+                user=user.user_id,
+            )
+            assert rows == [(shard,)]
+        assert not w.told(EventName.PASSIVE_REJECT)
+        assert await _earned(w) == [2 * kit.PICTURE_KOPECKS] * 2
+
+    kit.tell(story, seed, environment=TWO)
+
+
+async def _earned(w: World) -> list[int]:
+    """Return what each shard has earned, in kopecks; its transfers touch its own accounts only."""
+    rows = await w.rows(
+        "SELECT debit.shard, credit.shard, sum(amount_kopecks) FROM transfers "
+        "JOIN accounts AS debit ON debit.account_id = debit_account_id "
+        "JOIN accounts AS credit ON credit.account_id = credit_account_id "
+        "WHERE transfers.kind = 'post' GROUP BY debit.shard, credit.shard ORDER BY debit.shard"
+    )
+    assert [row[0] for row in rows] == [row[1] for row in rows]
+    return [int(row[2]) for row in rows]
+
+
+@kit.SEEDS
+def test_who_is_left_alone_leads_both_shards(seed: int) -> None:
+    async def story(w: World) -> None:
+        first, second = await _each_leads_one(w)
+        w.lead_posts_to(second)
+        await first.stop()
+        await w.settled(0.3)
+        assert [second.leads(0), second.leads(1)] == [True, True]
+        for user in _one_of_each(w):
+            await kit.orders_picture(user)
+        await w.settled(60)
+        assert len(w.told(EventName.TASK_COMPLETED, outcome="delivered")) == 4
+
+    kit.tell(story, seed, environment=TWO)
+
+
+@kit.SEEDS
+def test_each_shard_has_its_keeper_and_only_the_first_sets_the_webhook(seed: int) -> None:
+    async def story(w: World) -> None:
+        names = [one.name for one in w.bot.app.tree.snapshot().children]
+        assert names[-2:] == ["lock_keepers", "door"]
+        [keepers] = [
+            one for one in w.bot.app.tree.snapshot().children if one.name == "lock_keepers"
+        ]
+        assert [one.name for one in keepers.children] == ["lock_keeper_0", "lock_keeper_1"]
+        webhooks = [
+            [one.name for one in keeper.children[0].children if one.name == "webhook"]
+            for keeper in keepers.children
+        ]
+        assert webhooks == [["webhook"], []]  # it is set once, by who leads the first shard
+
+    kit.tell(story, seed, environment=TWO)

@@ -1,0 +1,82 @@
+"""What people do with Stars in the stories."""
+
+from typing import Any
+
+from attrs import frozen
+
+from tests.stories import kit
+from trt.domain.payments import PaymentState
+from trt.sandbox.telegram_chat import FakeMessage
+from trt.sandbox.telegram_stars import CheckoutState
+from trt.sandbox.telegram_user import FakeUser
+from trt.testing.world import World
+
+ADMIN_ID = 700_000_001
+WORTH_KOPECKS = 10_140
+"""Of 100 Stars at 0.013 dollars and 78 rubles."""
+WITH_ADMIN = {"environment": {"ADMIN_ID": str(ADMIN_ID)}}
+WITHOUT_A_GIFT = {"environment": {"ADMIN_ID": str(ADMIN_ID), "WELCOME_BALANCE_RUB": "0"}}
+
+
+@frozen
+class PaymentSeen:
+    """A payment as it stands in the database."""
+
+    charge_id: str
+    user_id: int
+    kopecks: int
+    state: PaymentState
+
+
+async def starts(user: FakeUser) -> None:
+    user.send("/start")
+    await user.wait_message("Что создаём?")
+
+
+async def has_invoice(user: FakeUser, size: int = 100) -> FakeMessage:
+    """Walk from /topup to an invoice."""
+    above = user.messages[-1] if user.messages else None
+    user.send("/topup")
+    packages = await user.wait_message("Пополнение баланса", after=above)
+    await kit.pressed(user, f"topup:stars:{size}", packages)
+    return await user.wait_message(lambda one: one.invoice is not None, after=packages)
+
+
+async def pays(user: FakeUser, invoice: FakeMessage | None = None, **options: Any) -> str:
+    """Pay an invoice, by default a new one; return the charge id."""
+    checkout = user.pay(invoice or await has_invoice(user), **options)
+    assert await user.wait_checkout(checkout) is CheckoutState.PAID
+    assert checkout.charge_id is not None
+    return checkout.charge_id
+
+
+async def payments_in(w: World) -> list[PaymentSeen]:
+    """Return all payments, oldest first."""
+    rows = await w.rows(
+        "SELECT external_id, user_id, amount_kopecks, state FROM payments ORDER BY created_at"
+    )
+    return [
+        PaymentSeen(charge, user, kopecks, PaymentState(s)) for charge, user, kopecks, s in rows
+    ]
+
+
+async def only_payment(w: World) -> PaymentSeen:
+    [payment] = await payments_in(w)
+    return payment
+
+
+async def available(w: World, user: FakeUser) -> int:
+    """Return what a user can spend."""
+    return (await w.balance(user.user_id)).available_kopecks
+
+
+async def restart(w: World, pause_s: float = 70.0) -> None:
+    """Stop the service, and start it again when every line of Telegram's list is ripe."""
+    await w.bot.stop()
+    await w.settled(pause_s)
+    await w.start()
+    await w.settled(10)
+
+
+def admin(w: World) -> FakeUser:
+    return w.telegram.user(ADMIN_ID, "Админ")

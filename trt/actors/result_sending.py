@@ -1,0 +1,171 @@
+"""Result sending: what a job made, in the handsomest way that Telegram will have it."""
+
+from enum import IntEnum
+from html import escape
+from typing import Literal, assert_never
+
+from attrs import frozen
+
+from trt.actors.fates import Apart, Arrived, Fate, Hopeless, OtherWay, TryLater, fate_of
+from trt.domain.ids import ChatId
+from trt.domain.reasons import Reason
+from trt.domain.replies import SendResult
+from trt.kie.client import KIEClient
+from trt.kie.errors import KIEUnavailable
+from trt.kie.outcomes import RefusedResult, ResultFile
+from trt.kie.picture_size import PictureSize, picture_size
+from trt.telegram.client import TelegramClient
+from trt.telegram.outcomes import AlbumSent, FileFlaw, Rejected, SendOutcome
+from trt.telegram.requests import AlbumItem
+
+RESULT_BYTES_MAX = 50_000_000
+"""Bot API, sending files: other files up to 50 MB; so much for a whole album too."""
+PHOTO_BYTES_MAX = 10_000_000
+"""Bot API, sendPhoto."""
+PHOTO_SIDES_MAX, PHOTO_RATIO_MAX = 10_000, 20
+"""Bot API, sendPhoto: width and height together, and one by the other."""
+PREVIEW_SIDE_MAX = 2560
+"""The largest size in which Telegram keeps a photo (core.telegram.org/api/files, type w)."""
+
+Kind = Literal["photo", "video", "audio", "document"]
+
+
+class Way(IntEnum):
+    """How a single file can go, the handsomest first."""
+
+    AS_IT_IS = 0
+    """A picture as a photo, a clip as a video, a sound as a track."""
+    DOCUMENT = 1
+    LINK = 2
+
+
+@frozen(kw_only=True)
+class ResultCourier:
+    """Fetches results and sends them; each call is one that Telegram counts."""
+
+    telegram: TelegramClient
+    kie: KIEClient
+    retry_s: float
+
+    async def carry(self, chat_id: ChatId, result: SendResult, ways_tried: int) -> Fate:
+        """Send the files of one row: one by itself, several as an album.
+
+        Args:
+            chat_id: To whom.
+            result: What.
+            ways_tried: How many of the ways of a single file are behind us.
+        """
+        if len(result.urls) > 1:
+            return await self._album(chat_id, result)
+        way = Way(max(ways_tried, Way.DOCUMENT if result.is_original else Way.AS_IT_IS))
+        if way is Way.LINK:
+            return fate_of(await self._link(chat_id, result))
+        file = await self._fetch(result.urls[0])
+        if not isinstance(file, ResultFile):
+            return _without(file, ways_tried)
+        kind: Kind = "document" if way is Way.DOCUMENT else _kind(file)
+        outcome = await self._send(kind, chat_id, file, result)
+        if isinstance(outcome, Rejected):
+            return OtherWay(_next_way(kind, outcome.flaw) - ways_tried)
+        fate = fate_of(outcome)
+        if isinstance(fate, Arrived) and kind == "photo" and _is_shrunk(file):
+            return Arrived(fate.message_id, originals=result.urls)
+        return fate
+
+    async def _album(self, chat_id: ChatId, result: SendResult) -> Fate:
+        items: list[AlbumItem] = []
+        originals: list[str] = []
+        bytes_left = RESULT_BYTES_MAX
+        for url in result.urls:
+            file = await self._fetch(url, bytes_left)
+            if isinstance(file, TryLater):
+                return file
+            if isinstance(file, RefusedResult):
+                return Apart()
+            bytes_left -= len(file.data)
+            items.append(AlbumItem(kind=_kind(file), file=file))
+            if items[-1].kind == "photo" and _is_shrunk(file):
+                originals.append(url)
+        kinds = {item.kind for item in items}
+        if len(kinds) > 1 and kinds != {"photo", "video"}:
+            return Apart()
+        outcome = await self.telegram.send_media_group(chat_id, items, result.caption)
+        if isinstance(outcome, Rejected):
+            return Apart()
+        if isinstance(outcome, AlbumSent):
+            return Arrived(None, originals=tuple(originals))
+        return fate_of(outcome)
+
+    async def _fetch(
+        self, url: str, bytes_max: int = RESULT_BYTES_MAX
+    ) -> ResultFile | RefusedResult | TryLater:
+        try:
+            return await self.kie.fetch_result(url, bytes_max)
+        except KIEUnavailable:
+            return TryLater(self.retry_s)
+
+    async def _send(
+        self, kind: Kind, chat_id: ChatId, file: ResultFile, result: SendResult
+    ) -> SendOutcome:
+        telegram = self.telegram
+        send = {
+            "photo": telegram.send_photo,
+            "video": telegram.send_video,
+            "audio": telegram.send_audio,
+            "document": telegram.send_document,
+        }[kind]
+        return await send(chat_id, file, result.caption, result.keyboard)
+
+    async def _link(self, chat_id: ChatId, result: SendResult) -> SendOutcome:
+        words = [result.caption, result.link_words, escape(result.urls[0])]
+        text = "\n\n".join(each for each in words if each)
+        return await self.telegram.send_message(chat_id, text, result.keyboard)
+
+
+def _without(file: RefusedResult | TryLater, ways_tried: int) -> Fate:
+    """Return what becomes of a row whose file could not be had."""
+    match file:
+        case TryLater():
+            return file
+        case RefusedResult(is_too_big=True):
+            return OtherWay(Way.LINK - ways_tried)
+        case RefusedResult(why=why):
+            return Hopeless(why, Reason.KIE_NO_RESULT)
+        case _:
+            assert_never(file)
+
+
+def _kind(file: ResultFile) -> Kind:
+    """Return what a file is sent as, if Telegram's limits allow that."""
+    match file.content_type.partition("/")[0]:
+        case "image" if _is_photo(file):
+            return "photo"
+        case "video":
+            return "video"
+        case "audio":
+            return "audio"
+        case _:
+            return "document"
+
+
+def _is_photo(file: ResultFile) -> bool:
+    if len(file.data) > PHOTO_BYTES_MAX:
+        return False
+    size = picture_size(file.data)
+    if size is None:
+        return True  # let Telegram look
+    long, short = max(size.width, size.height), min(size.width, size.height)
+    return long + short <= PHOTO_SIDES_MAX and long <= PHOTO_RATIO_MAX * short
+
+
+def _is_shrunk(file: ResultFile) -> bool:
+    """Return whether a photo in the chat is smaller than the picture."""
+    size: PictureSize | None = picture_size(file.data)
+    return size is not None and max(size.width, size.height) > PREVIEW_SIDE_MAX
+
+
+def _next_way(kind: Kind, flaw: FileFlaw | None) -> Way:
+    """Return the next way of a file that was refused as `kind`."""
+    # A document may be as big as a video and no bigger: there only the link is left.
+    is_hopeless_as_file = kind == "document" or (kind != "photo" and flaw is FileFlaw.TOO_BIG)
+    return Way.LINK if is_hopeless_as_file else Way.DOCUMENT
