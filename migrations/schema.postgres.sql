@@ -97,6 +97,7 @@ CREATE TABLE job_attempts (
   CHECK ((outcome IS NULL) = (ended_at IS NULL))
 );
 CREATE INDEX job_attempts_cid ON job_attempts (cid);
+CREATE INDEX job_attempts_began ON job_attempts (began_at);
 
 -- KIE's word that a task has ended; it may come before we know the task, and more than once.
 CREATE TABLE kie_callbacks (

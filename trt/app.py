@@ -43,7 +43,7 @@ from trt.telegram.client import TelegramClient
 from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream, Tap
 from trt.web.callbacks import Callbacks
-from trt.web.health import LockVitals, Vitals
+from trt.web.health import KIEVitals, LockVitals, Vitals
 from trt.web.http import ASGIApp
 from trt.web.listener import Listener, bind
 from trt.web.site import site
@@ -106,6 +106,11 @@ class App:
             engine=self.engine,
             is_pooled=self.is_pooled,
             totals=self.parts.metrics.totals,
+            kie=KIEVitals(
+                breaker=self.parts.gate.state,
+                queue=self.parts.gate.statistics(),
+                unknown_states=self.parts.kie.statistics().unknown_states,
+            ),
             books=self.parts.books,
             is_draining=not self.parts.door.is_open,
         )

@@ -27,3 +27,4 @@ CREATE TABLE job_attempts (
   CHECK ((outcome IS NULL) = (ended_at IS NULL))
 ) STRICT;
 CREATE INDEX job_attempts_cid ON job_attempts (cid);
+CREATE INDEX job_attempts_began ON job_attempts (began_at);

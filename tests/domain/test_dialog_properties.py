@@ -73,7 +73,7 @@ class Balance(HTMLParser):
 
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in {"b", "i"}
+        assert tag in {"b", "i", "code"}
         assert not attrs
         self.open.append(tag)
 

@@ -72,9 +72,9 @@ def test_another_try_comes_no_sooner_than_it_was_asked_for() -> None:
     assert submit_delay_s(6, 0.5, retry_after_s=15.0) == 20.0
 
 
-def test_a_long_queue_writes_less_often_than_telegram_lets_a_bot_write() -> None:
+def test_a_long_queue_takes_less_than_half_of_what_telegram_lets_a_bot_write() -> None:
     edits_per_s = sum(1 / place_shown_s(place) for place in range(1, 1001))
-    assert edits_per_s < 10
+    assert edits_per_s < 15
     assert place_shown_s(1) == 5.0
 
 

@@ -257,3 +257,13 @@ def test_whoever_comes_and_goes_the_limit_holds_and_all_who_stay_are_called(
             assert sum(at <= other < at + terms.within_s for other in times) <= 3
 
     trio.run(story, clock=MockClock(autojump_threshold=0))
+
+
+async def test_the_calls_of_the_instance_before_count_too(autojump_clock: MockClock) -> None:
+    limiter = SubmitLimiter(LimiterTerms(creates_max=3, within_s=11.0))
+    limiter.remember([4.0, 9.0, 20.0])
+    began = trio.current_time()
+    for waited_s in (0.0, 2.0, 7.0):
+        with limiter.queued(UserId(1)) as ticket:
+            await limiter.wait_turn(ticket)
+            assert trio.current_time() - began == pytest.approx(waited_s)

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from attrs import evolve
 
 from tests.ops.samples import (
     CANARY,
@@ -16,7 +17,7 @@ from tests.ops.samples import (
     play_unanswered_tap,
     settle,
 )
-from trt.domain.ids import Cid, UserId
+from trt.domain.ids import Cid, TaskId, UserId
 from trt.domain.job import JobState
 from trt.domain.reasons import Reason
 from trt.ops.database_door import Door
@@ -24,9 +25,11 @@ from trt.ops.story import SHOWN_FIELDS, Place, Story, story_of
 from trt.ops.story_page import story_page, taps_page
 from trt.ops.story_rows import traces_of
 from trt.ops.taps import taps_of_user
-from trt.storage import app_events, inbox, jobs
+from trt.storage import app_events, inbox, job_attempts, jobs
 from trt.storage.app_events import AppEvent
 from trt.storage.database import Transaction
+from trt.storage.job_attempts import AttemptOutcome
+from trt.storage.timestamps import to_unix
 from trt.telemetry.events import CATALOGUE, CONTEXT
 from trt.telemetry.stream import id_hash
 
@@ -61,6 +64,38 @@ async def test_a_delivered_job_is_told_from_the_tap_to_the_money_in_order_of_tim
     assert [step.at for step in story.steps] == sorted(step.at for step in story.steps)
     assert story.outcome == "delivered, 14.04 RUB charged"
     assert story.user_hash == id_hash(USER)
+
+
+def _play_two_calls(tx: Transaction) -> None:
+    """Call createTask twice: KIE was busy, then made a task that took other credits."""
+    play_delivered_job(tx)
+    first, second = (evolve(new_job(), attempt=number) for number in (1, 2))
+    job_attempts.begin(tx, first, epoch=1, now=later(0.3))
+    job_attempts.end(tx, first, AttemptOutcome.BUSY, now=later(0.4))
+    job_attempts.begin(tx, second, epoch=2, now=later(0.5))
+    job_attempts.end(tx, second, AttemptOutcome.CREATED, now=later(0.9))
+    job_attempts.name_task(tx, second, TaskId("kie-task"))
+    tx.execute(
+        "UPDATE jobs SET ready_at = :at, credits_expected = '0.8', credits_consumed = '1.1'",
+        {"at": to_unix(later(10.0))},
+    )
+
+
+async def test_every_call_of_create_task_is_told_with_its_epoch_and_what_kie_took(
+    door: Door,
+) -> None:
+    await door.db.transact(_play_two_calls)
+    steps = [(step.place, step.what) for step in (await told(door)).steps]
+    name = new_job().job_id[:8]
+    calls = [
+        (Place.JOB, f"createTask 1 of job {name} called (epoch 1)"),
+        (Place.KIE, f"createTask 1 of job {name}: busy"),
+        (Place.JOB, f"createTask 2 of job {name} called (epoch 2)"),
+        (Place.KIE, f"createTask 2 of job {name}: created, task kie-task"),
+    ]
+    assert [step for step in steps if "createTask" in step[1]] == calls
+    assert (Place.KIE, f"job {name} has its result for 1.1 credits, 0.8 expected") in steps
+    assert not any("submitted" in what for _, what in steps)
 
 
 async def test_the_page_shows_the_time_since_the_tap_and_the_time_of_day(door: Door) -> None:

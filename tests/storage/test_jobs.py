@@ -275,3 +275,16 @@ def test_each_call_has_a_row_that_ends_once(tx: Transaction) -> None:
             task_id=TaskId("t"),
         ),
     ]
+
+
+def test_what_earlier_holders_called_lately_is_known(tx: Transaction) -> None:
+    for number, (shard, epoch, at_s) in enumerate(
+        [(0, EPOCH, 95.0), (0, EPOCH, 80.0), (1, EPOCH, 96.0), (0, EPOCH + 1, 97.0)], 1
+    ):
+        called = evolve(job(number), attempt=1)
+        jobs.insert(tx, called, shard=Shard(shard), epoch=epoch)
+        job_attempts.begin(tx, called, epoch=epoch, now=later(at_s))
+    ages = job_attempts.ages_s(
+        tx, shard=SHARD, before_epoch=EPOCH + 1, within_s=10.0, now=later(100)
+    )
+    assert ages == pytest.approx([5.0])

@@ -16,7 +16,16 @@ from trt.domain.replies import (
 )
 from trt.storage import outbox
 from trt.storage.database import Transaction
-from trt.storage.outbox import Attempted, Failed, OutboxId, OutboxRow, Sent, Skipped
+from trt.storage.outbox import (
+    Attempted,
+    Failed,
+    OutboxId,
+    OutboxRow,
+    Outcome,
+    Results,
+    Sent,
+    Skipped,
+)
 
 KEYBOARD = (
     (Button(text="✅ Запустить", data="confirm"), Button(text="Отмена", data="cancel")),
@@ -179,3 +188,18 @@ def test_pruning_forgets_only_what_ended_long_ago_in_slices(tx: Transaction) -> 
     assert left() == ids[1:]
     assert outbox.prune(tx, before=later(-98), limit=9) == 1
     assert left() == ids[2:]
+
+
+def test_the_parts_of_a_result_are_counted_by_what_became_of_them(tx: Transaction) -> None:
+    result = SendResult(job_id=JobId("j"), output=OutputKind.IMAGE, urls=("u",), caption="")
+    parts = [put(tx, result) for _ in range(4)]
+    put(tx)  # what else is said about the job does not count
+    assert outbox.results_of(tx, JobId("j")) == Results(pending=4, sent=0)
+    outcomes: list[Outcome] = [
+        Sent(outbox_id=parts[0], message_id=None),
+        Failed(outbox_id=parts[1], detail=""),
+        Skipped(outbox_id=parts[2]),
+    ]
+    outbox.mark(tx, outcomes, epoch=EPOCH, now=NOW)
+    assert outbox.results_of(tx, JobId("j")) == Results(pending=1, sent=1)
+    assert outbox.results_of(tx, JobId("other")) == Results(pending=0, sent=0)

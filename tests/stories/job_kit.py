@@ -1,4 +1,4 @@
-"""What the stories about many jobs share: orders that come all at once, and what KIE saw of them."""
+"""What the stories about many jobs share: orders that come all at once, and what KIE got."""
 
 from collections.abc import Sequence
 from datetime import timedelta

@@ -80,10 +80,14 @@ def test_a_pre_checkout_is_answered_though_its_row_cannot_be_closed(seed: int) -
         w.bot.trouble.hold("finish")
         w.telegram.faults.add("answerPreCheckoutQuery", CutBefore(), times=2)
         asked_s = trio.current_time()
-        assert await anna.wait_checkout(anna.pay(invoice)) is CheckoutState.PAID
+        checkout = anna.pay(invoice)
+        assert await anna.wait_checkout(checkout) is CheckoutState.PAID
         assert trio.current_time() - asked_s < 2
+        await anna.wait_message("Оплата получена")  # nothing waits behind the open row
+        assert (await kit.inbox_state(w, checkout.update_id))[0] == "new"
         w.bot.trouble.release("finish")
         await w.settled(10)
+        assert await kit.inbox_state(w, checkout.update_id) == ("done", "SUCCESS")
         assert await till_kit.available(w, anna) == WORTH_KOPECKS
         assert await w.rows("SELECT 1 FROM inbox WHERE state = 'new'") == []
 

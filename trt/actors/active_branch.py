@@ -21,7 +21,6 @@ from trt.actors.job_keeper import JobGivenUp, JobKeeper, JobKeeperParts
 from trt.actors.kie_job import CallbackArrived, KIEJobActor
 from trt.actors.leased_database import LeasedDatabase
 from trt.actors.money_branch import MoneyBranch, checkout_of
-from trt.actors.open_taps import OpenTaps
 from trt.actors.pace import Pace
 from trt.actors.parts import Parts, ShardParts
 from trt.actors.poller import Poller
@@ -81,7 +80,7 @@ class Wiring:
             epoch=held.epoch,
             shard=at.shard,
         )
-        self.taps = OpenTaps()
+        self.taps = at.taps
         self.clock = Mailbox[TapOpened](f"callback_clock{at.suffix}", 64)
         self.delivery = Mailbox[RowsWaiting](f"delivery{at.suffix}", 256)
         self.keeper = Mailbox[JobGivenUp](f"job_keeper{at.suffix}", 1024)
@@ -258,6 +257,7 @@ def _job_keeper(wired: Wiring) -> JobKeeper:
             sources=parts.sources,
             events=parts.events,
             clerk=wired.clerk,
+            kie=parts.gate,
             jobs=wired.jobs,
             wake_delivery=wired.wake_delivery,
             called_back=parts.bells.bell(callbacks_topic(wired.at.shard)),

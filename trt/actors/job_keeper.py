@@ -14,8 +14,10 @@ from trt.domain.ids import JobId, ModelId
 from trt.domain.job import Job, JobState
 from trt.domain.job_timing import FORECAST_FROM, forecast
 from trt.domain.reasons import Reason
+from trt.kie.gate import KIEGate
+from trt.kie.limiter import KIE_WITHIN_S
 from trt.sources import Sources
-from trt.storage import jobs, kie_callbacks
+from trt.storage import job_attempts, jobs, kie_callbacks
 from trt.storage.database import Database, Transaction
 from trt.supervision import Context, Directory, DirectoryFull, MailboxFull
 from trt.telemetry.stream import EventStream
@@ -42,6 +44,7 @@ class JobKeeperParts:
     sources: Sources
     events: EventStream
     clerk: Clerk
+    kie: KIEGate
     jobs: Directory[JobId, CallbackArrived]
     wake_delivery: Callable[[], None]
     called_back: Bell
@@ -72,6 +75,7 @@ class JobKeeper:
         """Keep jobs alive until asked to stop."""
         turns = ctx.turns()
         ctx.ready()  # updates need not wait for the jobs to be looked up
+        await self._remember_calls()
         await self._sweep()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receive_callbacks)
@@ -79,6 +83,22 @@ class JobKeeper:
             async for turn in turns:
                 await self._end(turn.message.job_id, Reason.JOB_CRASHED)
             nursery.cancel_scope.cancel()
+
+    async def _remember_calls(self) -> None:
+        """Have KIE's limit count what the last holder called: to KIE we are one account.
+
+        The ages are by our clock and may be a little off; KIE's refusal is only a pause.
+        """
+        parts = self._parts
+        parts.kie.remember(
+            await parts.db.transact(
+                job_attempts.ages_s,
+                shard=parts.clerk.shard,
+                before_epoch=parts.clerk.epoch,
+                within_s=KIE_WITHIN_S,
+                now=parts.sources.now(),
+            )
+        )
 
     async def _receive_callbacks(self) -> None:
         while True:

@@ -1,8 +1,9 @@
 """MetricsActor: counts what happened; /health and /metrics read it."""
 
 from datetime import datetime
+from decimal import Decimal
 
-from attrs import define
+from attrs import define, field
 
 from trt.supervision import ActorStopped, Context, MailboxFull, Ref
 from trt.telemetry.events import Event, EventName
@@ -12,8 +13,23 @@ BATCH_MAX = 512
 
 
 @define
+class Drift:
+    """Jobs for which KIE took other credits than our price list says."""
+
+    jobs: int = 0
+    expected: Decimal = Decimal(0)
+    consumed: Decimal = Decimal(0)
+
+    def count(self, event: Event) -> None:
+        """Add one of them."""
+        self.jobs += 1
+        self.expected += Decimal(str(event.fields["expected"]))
+        self.consumed += Decimal(str(event.fields["consumed"]))
+
+
+@define
 class Totals:
-    """The queue's numbers as the runbook names them."""
+    """The queue's numbers as the runbook names them, and what KIE did to our till."""
 
     received: int = 0
     processed: int = 0
@@ -21,6 +37,9 @@ class Totals:
     """Deliveries that were answered 503: Telegram brings them again, so none is lost."""
     last_refused_at: datetime | None = None
     duplicates: int = 0
+    drift: Drift = field(factory=Drift)
+    late_results: int = 0
+    """Given away after their refund."""
 
     def count(self, event: Event) -> None:
         """Take one event into account."""
@@ -34,6 +53,10 @@ class Totals:
                 self.last_refused_at = event.at
             case EventName.DISPATCH_OK | EventName.DISPATCH_FAIL | EventName.DISPATCH_REFUSED:
                 self.processed += 1
+            case EventName.CREDITS_DRIFT:
+                self.drift.count(event)
+            case EventName.LATE_RESULT:
+                self.late_results += 1
             case _:
                 pass
 

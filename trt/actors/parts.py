@@ -15,6 +15,7 @@ from trt.actors.ingress_channel import IngressChannel
 from trt.actors.lease_terms import LeaseTerms
 from trt.actors.lock_keeper import LockView
 from trt.actors.metrics import MetricsActor
+from trt.actors.open_taps import OpenTaps
 from trt.actors.pace import BOT_RATE, CHAT_RATE, Rate
 from trt.actors.reception import Reception
 from trt.actors.update_ingress import Accept
@@ -85,6 +86,7 @@ class ShardParts:
     ingress: IngressChannel
     callbacks: CallbackChannel
     lock_view: LockView
+    taps: OpenTaps
 
     @classmethod
     def open_all(
@@ -100,6 +102,7 @@ class ShardParts:
                 ingress=IngressChannel(ingress_max, name=f"ingress{suffix}"),
                 callbacks=CallbackChannel.open(),
                 lock_view=LockView(),
+                taps=OpenTaps(),
             )
             for shard, suffix in numbered
         )

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from trt.actors.bells import Bell, inbox_topic, ring_out
 from trt.actors.checkout import Checkout
+from trt.actors.open_taps import OpenTaps
 from trt.domain import screens
 from trt.domain.copy import Copies, language_of
 from trt.domain.ids import CallbackId, Shard, UserId
@@ -37,8 +38,6 @@ TAP_LEFT_S = 0.5
 the call itself that is less than the promised second."""
 TAPS_MAX = 500
 """The newest; those before were seen while they were new."""
-TOLD_MAX = 4096
-"""Remembered answers to taps: more than there are in the seconds that a takeover takes."""
 
 
 @frozen(kw_only=True)
@@ -51,6 +50,7 @@ class PassiveParts:
     telegram: TelegramClient
     copies: Copies
     shard: Shard
+    taps: OpenTaps
     checkout: Checkout
     refuse: Callable[[Transaction, InboxRow], None] | None
     """PASSIVE_MODE=reject: closes the row; None with `hold`, where it waits for the takeover."""
@@ -72,7 +72,6 @@ class PassiveResponder:
         self._updates = updates
         self._noticed_s: dict[UserId, float] = {}
         self._in_grace: deque[tuple[float, InboxRow]] = deque()
-        self._told: dict[CallbackId, None] = {}
         self._arrived = Bell()
 
     async def run(self, ctx: Context[None]) -> None:
@@ -198,11 +197,10 @@ class PassiveResponder:
 
     async def _answer(self, answer: AnswerCallback) -> bool:
         """Answer a tap, once; False if it was answered before or cannot be."""
-        if answer.callback_id in self._told:
+        taps = self._parts.taps
+        if taps.is_answered(answer.callback_id):
             return False
-        self._told[answer.callback_id] = None
-        if len(self._told) > TOLD_MAX:
-            del self._told[next(iter(self._told))]
+        taps.note_answered(answer.callback_id)
         try:
             await self._parts.telegram.answer_callback_query(
                 answer.callback_id, answer.text, is_alert=answer.is_alert

@@ -80,6 +80,8 @@ class Courier:
 
     async def _answer(self, answer: AnswerCallback) -> Fate:
         self.taps.take(answer.callback_id)
+        if self.taps.is_answered(answer.callback_id):
+            return Arrived(None)  # somebody was faster, and Telegram takes one answer
         outcome = await self.telegram.answer_callback_query(
             answer.callback_id, answer.text, is_alert=answer.is_alert
         )

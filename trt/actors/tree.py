@@ -105,6 +105,7 @@ def passive_branch(
             telegram=parts.telegram,
             copies=parts.shop.copies,
             shard=at.shard,
+            taps=at.taps,
             checkout=checkout_of(parts),
             refuse=rejecting(parts.sources) if parts.refuses_when_passive else None,
         ),

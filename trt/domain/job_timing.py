@@ -70,7 +70,7 @@ def place_shown_s(place: int) -> float:
     Telegram limits how often we may write at all: far back the place is shown less often, so that a
     long queue does not keep results waiting.
     """
-    return max(PLACE_SHOWN_S_MIN, float(place))
+    return max(PLACE_SHOWN_S_MIN, place / 2)
 
 
 LATE_LOOK_S_MIN: Final = 600.0

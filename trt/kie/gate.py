@@ -1,6 +1,6 @@
 """KIEGate: what jobs call KIE through: a fair queue, a circuit breaker, evenly spaced polls."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, assert_never
 
@@ -40,6 +40,10 @@ class KIEGate:
     def statistics(self) -> LimiterStatistics:
         """Return how the queue of orders stands."""
         return self._limiter.statistics()
+
+    def remember(self, ages_s: Sequence[float]) -> None:
+        """Count the orders of the instance that this one takes over from, by their ages."""
+        self._limiter.remember(ages_s)
 
     # Ordering: queued → wait_turn → (commit that createTask is about to be called) → create_task
 

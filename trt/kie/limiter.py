@@ -1,7 +1,7 @@
 """Who may call createTask when: KIE's limit for the whole account, shared fairly by the users."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import trio
@@ -62,6 +62,10 @@ class CreateWindow:
         """Count a call that is about to be made."""
         assert self.opens_at(now) <= now, "the window is closed"
         self._at.append(now)
+
+    def remember(self, now: float, ages_s: Sequence[float]) -> None:
+        """Count calls that somebody else made with our key, so many seconds ago."""
+        self._at = deque(sorted([*self._at, *(now - age_s for age_s in ages_s)]))
 
     def refused(self, now: float, retry_after_s: float | None) -> None:
         """KIE said 429: pause for as long as it asks, at least twice as long as the last time."""
@@ -139,6 +143,10 @@ class SubmitLimiter:
             self._parked.pop(ticket, None)
             if self._driver is ticket:
                 self._hand_over()
+
+    def remember(self, ages_s: Sequence[float]) -> None:
+        """Count the calls of the instance that this one takes over from, by their ages."""
+        self._window.remember(trio.current_time(), ages_s)
 
     def refused(self, retry_after_s: float | None) -> None:
         """KIE answered 429: nobody is called for a while."""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from attrs import frozen
 
 from trt.domain.ids import Cid, Shard
+from trt.domain.job import RESULT_LIFE_S
 from trt.ops.database_door import Door
 from trt.ops.lock_state import lease_name
 from trt.storage import books, lease, outbox
@@ -88,9 +89,15 @@ def read_backlog(tx: Transaction, *, late_s: float, dead_within_s: float) -> Bac
     late = tx.execute(
         """
         SELECT cid FROM jobs
-        WHERE state NOT IN ('delivered', 'failed') AND deadline_at < :at ORDER BY deadline_at
+        WHERE state NOT IN ('delivered', 'failed') AND deadline_at < :at
+          AND NOT (state = 'delivering' AND COALESCE(ready_at, 0) > :alive)
+        ORDER BY deadline_at
         """,
-        {"at": to_unix(now - timedelta(seconds=late_s))},
+        {
+            "at": to_unix(now - timedelta(seconds=late_s)),
+            # A result that could not be delivered waits for its user as long as it lives.
+            "alive": to_unix(now - timedelta(seconds=RESULT_LIFE_S + late_s)),
+        },
     )
     dead = tx.execute(
         "SELECT cid FROM inbox WHERE state = 'dead' AND finished_at >= :at ORDER BY finished_at",

@@ -7,7 +7,14 @@ from enum import StrEnum
 from attrs import frozen
 
 from trt.domain.ids import Cid
-from trt.ops.story_rows import InboxTrace, JobTrace, OutboxTrace, Traces, TransferTrace
+from trt.ops.story_rows import (
+    AttemptTrace,
+    InboxTrace,
+    JobTrace,
+    OutboxTrace,
+    Traces,
+    TransferTrace,
+)
 from trt.ops.wording import count, rubles
 from trt.storage.app_events import AppEvent
 from trt.telemetry.stream import id_hash
@@ -79,7 +86,8 @@ def story_of(cid: Cid, traces: Traces) -> Story | None:
     steps = [
         *_steps_of_inbox(traces.inbox),
         *(Step(at=event.at, place=Place.EVENT, what=_event(event)) for event in traces.events),
-        *_steps_of_jobs(traces.jobs),
+        *_steps_of_jobs(traces.jobs, {row.job_id for row in traces.attempts}),
+        *_steps_of_attempts(traces.attempts),
         *(Step(at=row.at, place=Place.MONEY, what=_transfer(row)) for row in traces.transfers),
         *_steps_of_outbox(traces.outbox),
     ]
@@ -140,20 +148,34 @@ def _event(event: AppEvent) -> str:
     return " ".join([event.event, *shown])
 
 
-def _steps_of_jobs(rows: Sequence[JobTrace]) -> Iterator[Step]:
+def _steps_of_jobs(rows: Sequence[JobTrace], with_attempts: set[str]) -> Iterator[Step]:
     for row in rows:
         job = f"job {row.job_id[:_ID_SHOWN]}"
         what = f"{job} of {row.model_id} for {rubles(row.price_kopecks)} begun"
         yield Step(at=row.created_at, place=Place.JOB, what=what)
-        if row.submitted_at is not None:
+        if row.submitted_at is not None and row.job_id not in with_attempts:
             what = f"{job} submitted (attempt {row.attempt}, task {row.task_id or 'unknown'})"
             yield Step(at=row.submitted_at, place=Place.JOB, what=what)
         if row.called_back_at is not None:
             yield Step(at=row.called_back_at, place=Place.KIE, what=f"{job} called back")
+        if row.ready_at is not None:
+            taken = f" for {row.credits_consumed} credits" if row.credits_consumed else ""
+            expected = f", {row.credits_expected} expected" if row.credits_expected else ""
+            what = f"{job} has its result{taken}{expected}"
+            yield Step(at=row.ready_at, place=Place.KIE, what=what)
         if row.updated_at > row.created_at:
             reason = f": {row.reason}" if row.reason else ""
             what = f"{job} is {row.state}{reason} (epoch {row.epoch})"
             yield Step(at=row.updated_at, place=Place.JOB, what=what)
+
+
+def _steps_of_attempts(rows: Sequence[AttemptTrace]) -> Iterator[Step]:
+    for row in rows:
+        call = f"createTask {row.attempt} of job {row.job_id[:_ID_SHOWN]}"
+        yield Step(at=row.began_at, place=Place.JOB, what=f"{call} called (epoch {row.epoch})")
+        if row.ended_at is not None:
+            task = f", task {row.task_id}" if row.task_id else ""
+            yield Step(at=row.ended_at, place=Place.KIE, what=f"{call}: {row.outcome}{task}")
 
 
 def _transfer(row: TransferTrace) -> str:

@@ -46,7 +46,23 @@ class JobTrace:
     created_at: datetime
     submitted_at: datetime | None
     called_back_at: datetime | None
+    ready_at: datetime | None
+    credits_expected: str | None
+    credits_consumed: str | None
     updated_at: datetime
+
+
+@frozen(kw_only=True)
+class AttemptTrace:
+    """A call of createTask."""
+
+    job_id: str
+    attempt: int
+    epoch: int
+    began_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    task_id: str | None
 
 
 @frozen(kw_only=True)
@@ -80,6 +96,7 @@ class Traces:
     inbox: Sequence[InboxTrace] = ()
     events: Sequence[AppEvent] = ()
     jobs: Sequence[JobTrace] = ()
+    attempts: Sequence[AttemptTrace] = ()
     transfers: Sequence[TransferTrace] = ()
     outbox: Sequence[OutboxTrace] = ()
 
@@ -97,6 +114,7 @@ def traces_of(tx: Transaction, cid: Cid) -> Traces:
         inbox=inbox_of(tx, [cid]),
         events=app_events.of_cid(tx, cid),
         jobs=jobs_of(tx, [cid]),
+        attempts=_attempts_of(tx, [cid]),
         transfers=transfers_of(tx, [cid]),
         outbox=outbox_of(tx, [cid]),
     )
@@ -140,13 +158,37 @@ def jobs_of(tx: Transaction, cids: Sequence[Cid]) -> list[JobTrace]:
         """
         SELECT jobs.cid, jobs.user_id, jobs.job_id, jobs.model_id, jobs.price_kopecks, jobs.state,
                jobs.reason, jobs.attempt, jobs.task_id, jobs.epoch, jobs.created_at,
-               jobs.submitted_at, kie_callbacks.received_at, jobs.updated_at
+               jobs.submitted_at, kie_callbacks.received_at, jobs.ready_at,
+               jobs.credits_expected, jobs.credits_consumed, jobs.updated_at
         FROM jobs LEFT JOIN kie_callbacks ON kie_callbacks.job_id = jobs.job_id
         WHERE jobs.cid IN (cids) ORDER BY jobs.created_at, jobs.job_id
         """,
         cids,
     )
     return [_job(row) for row in rows]
+
+
+def _attempts_of(tx: Transaction, cids: Sequence[Cid]) -> list[AttemptTrace]:
+    rows = _of_cids(
+        tx,
+        """
+        SELECT job_id, attempt, epoch, began_at, ended_at, outcome, task_id FROM job_attempts
+        WHERE cid IN (cids) ORDER BY began_at, job_id, attempt
+        """,
+        cids,
+    )
+    return [
+        AttemptTrace(
+            job_id=job_id,
+            attempt=attempt,
+            epoch=epoch,
+            began_at=from_unix(began_at),
+            ended_at=from_unix_or_none(ended_at),
+            outcome=outcome,
+            task_id=task_id,
+        )
+        for job_id, attempt, epoch, began_at, ended_at, outcome, task_id in rows
+    ]
 
 
 def transfers_of(tx: Transaction, cids: Sequence[Cid]) -> list[TransferTrace]:
@@ -215,7 +257,7 @@ def _update(row: Row) -> InboxTrace:
 
 def _job(row: Row) -> JobTrace:
     cid, user_id, job_id, model_id, price_kopecks, state, reason, attempt, task_id, epoch = row[:10]
-    created_at, submitted_at, called_back_at, updated_at = row[10:]
+    created_at, submitted_at, called_back_at, ready_at, expected, consumed, updated_at = row[10:]
     return JobTrace(
         cid=cid,
         user_id=user_id,
@@ -230,5 +272,8 @@ def _job(row: Row) -> JobTrace:
         created_at=from_unix(created_at),
         submitted_at=from_unix_or_none(submitted_at),
         called_back_at=from_unix_or_none(called_back_at),
+        ready_at=from_unix_or_none(ready_at),
+        credits_expected=expected,
+        credits_consumed=consumed,
         updated_at=from_unix(updated_at),
     )

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
-from trt.domain.ids import JobId, TaskId
+from trt.domain.ids import JobId, Shard, TaskId
 from trt.domain.job import Job
 from trt.storage.database import Transaction
 from trt.storage.timestamps import from_unix, from_unix_or_none, to_unix
@@ -80,6 +80,25 @@ def name_task(tx: Transaction, job: Job, task_id: TaskId) -> None:
         """,
         {"job_id": job.job_id, "attempt": job.attempt, "task_id": task_id},
     )
+
+
+def ages_s(
+    tx: Transaction, *, shard: Shard, before_epoch: int, within_s: float, now: datetime
+) -> list[float]:
+    """Return how long ago the calls of earlier holders of a shard's lease were made, if lately."""
+    rows = tx.execute(
+        """
+        SELECT job_attempts.began_at
+        FROM job_attempts JOIN jobs ON jobs.job_id = job_attempts.job_id
+        WHERE job_attempts.began_at > :since AND job_attempts.epoch < :epoch AND jobs.shard = :shard
+        """,
+        {
+            "since": to_unix(now) - within_s,
+            "epoch": before_epoch,
+            "shard": shard,
+        },
+    )
+    return [max(0.0, to_unix(now) - began_at) for (began_at,) in rows]
 
 
 def of_job(tx: Transaction, job_id: JobId) -> list[Attempt]:

@@ -1,6 +1,6 @@
 """What /health says: pure functions from snapshots to the runbook's fields."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,8 @@ from trt.actors.ingress_channel import ChannelStatistics
 from trt.actors.lock_keeper import LockView
 from trt.actors.metrics import Totals
 from trt.domain.ids import Shard
+from trt.kie.circuit_breaker import BreakerState
+from trt.kie.limiter import LimiterStatistics
 from trt.supervision import ActorSnapshot, MailboxStatistics, State
 
 BACKPRESSURE_PERCENT = 80.0
@@ -27,6 +29,16 @@ class LockVitals:
 
 
 @frozen(kw_only=True)
+class KIEVitals:
+    """How orders get to KIE."""
+
+    breaker: BreakerState
+    queue: LimiterStatistics
+    unknown_states: Mapping[str, int]
+    """States that KIE named and that we do not know, by how often."""
+
+
+@frozen(kw_only=True)
 class Vitals:
     """Everything that /health is made of, read in one moment."""
 
@@ -39,6 +51,7 @@ class Vitals:
     engine: str
     is_pooled: bool
     totals: Totals
+    kie: KIEVitals
     books: BooksView
     is_draining: bool
 
@@ -53,6 +66,7 @@ def health(vitals: Vitals) -> dict[str, Any]:
         **_lock(first.view, vitals.now_s),
         "database": {"engine": vitals.engine, "pooled": vitals.is_pooled},
         "queue": _queue(vitals),
+        "kie": _kie(vitals.kie, vitals.totals),
         "books": _books(vitals.books),
         "actors": _actor(vitals.tree),
         "channels": [
@@ -88,6 +102,23 @@ def _lock(view: LockView, now_s: float) -> dict[str, Any]:
         "lock_takeover_event": (
             None if row is None or row.takeover is None else msgspec.to_builtins(row.takeover)
         ),
+    }
+
+
+def _kie(kie: KIEVitals, totals: Totals) -> dict[str, Any]:
+    drift = totals.drift
+    return {
+        "breaker": kie.breaker,
+        "waiting": kie.queue.waiting,
+        "calls_in_window": kie.queue.calls_in_window,
+        "is_paused": kie.queue.is_paused,
+        "unknown_states": dict(kie.unknown_states),
+        "drift": {
+            "jobs": drift.jobs,
+            "expected": str(drift.expected),
+            "consumed": str(drift.consumed),
+        },
+        "late_results": totals.late_results,
     }
 
 

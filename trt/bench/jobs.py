@@ -1,0 +1,164 @@
+"""`trt bench jobs`: many generations in flight on one instance: memory, polls, processor."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+import msgspec
+import trio
+from attrs import frozen
+
+from trt.assets import asset
+from trt.bench.children import LOOPBACK, RECEIVE_BYTES, ChildFailed, child, last_words, server
+from trt.bench.flow_service import Usage
+from trt.bench.instant_kie import COUNT_PATH, Polls
+from trt.bench.service_process import Place, place, wait_ready
+from trt.domain.ids import ChatId, Cid, DraftId, JobId, ModelId, Shard, TaskId, UserId
+from trt.domain.job import Job, JobState
+from trt.kie.poll_pacer import PacerTerms
+from trt.sources import Sources
+from trt.storage import jobs, ledger
+from trt.storage.database import Transaction
+from trt.storage.engines import SQLiteAddress
+from trt.storage.ledger import Reserved
+from trt.storage.migrate import migrate
+from trt.storage.sqlite import open_sqlite
+
+MODEL = ModelId("kling-2.6/text-to-video")
+LASTS_S = 180.0
+"""A clip's usual time: the jobs are as old as those of a service at work."""
+PRICE_KOPECKS = 100
+SETTLE_S = 3.0
+"""After it is ready: every job has its actor by then."""
+
+
+@frozen(kw_only=True)
+class JobsReport:
+    """What came of the bench."""
+
+    jobs: int
+    seconds: float
+    rss_kib_per_job: float
+    """Of the resident set's peak, less that of a service without jobs."""
+    polls_per_s: float
+    polls_per_s_max: int
+    """In the busiest second."""
+    polls_allowed_per_s: float
+    cpu_ms_per_poll: float
+    """Less what a service without jobs spends in that time."""
+    cpu_percent: float
+    """Of one processor, all in all."""
+
+
+@frozen
+class _Run:
+    usage: Usage
+    cpu_s: float
+    polls: Polls
+
+
+async def bench_jobs(folder: Path, sources: Sources, *, jobs_max: int, seconds: float) -> JobsReport:
+    """Run the bench.
+
+    Args:
+        folder: An empty one for databases and logs.
+        sources: The real ones.
+        jobs_max: How many jobs are in flight.
+        seconds: How long each of the two runs is watched.
+
+    Raises:
+        ChildFailed: A process ended.
+    """
+    async with (
+        server("trt.bench.instant_telegram", folder / "telegram.log") as telegram_port,
+        server("trt.bench.instant_kie", folder / "kie.log") as kie_port,
+    ):
+        idle = await _run(folder / "idle", sources, telegram_port, kie_port, 0, seconds)
+        busy = await _run(folder / "busy", sources, telegram_port, kie_port, jobs_max, seconds)
+    polls = busy.polls.polls - idle.polls.polls
+    extra_kib = busy.usage.rss_kib_peak - idle.usage.rss_kib_peak
+    return JobsReport(
+        jobs=jobs_max,
+        seconds=seconds,
+        rss_kib_per_job=extra_kib / jobs_max,
+        polls_per_s=polls / seconds,
+        polls_per_s_max=busy.polls.per_s_max,
+        polls_allowed_per_s=PacerTerms().polls_max_per_s,
+        cpu_ms_per_poll=1000 * (busy.cpu_s - idle.cpu_s) / max(1, polls),
+        cpu_percent=100 * busy.cpu_s / seconds,
+    )
+
+
+async def _run(  # noqa: PLR0913 - where, who, how many, how long
+    folder: Path, sources: Sources, telegram_port: int, kie_port: int, count: int, seconds: float
+) -> _Run:
+    folder.mkdir()
+    at = place(folder, telegram_port, kie_port)
+    await _fill(at, sources, count)
+    async with child(["trt.bench.flow_service"], at.said) as process, httpx.AsyncClient() as http:
+        assert process.stdin is not None
+        await process.stdin.send_all(msgspec.json.encode(at.environment) + b"\n")
+        await wait_ready(at, process)
+        await trio.sleep(SETTLE_S)
+        before, polls = await _usage(process, at), await _polls(http, kie_port)
+        await trio.sleep(seconds)
+        after, polls_after = await _usage(process, at), await _polls(http, kie_port)
+    own = Polls(polls=polls_after.polls - polls.polls, per_s_max=polls_after.per_s_max)
+    return _Run(usage=after, cpu_s=after.cpu_s - before.cpu_s, polls=own)
+
+
+async def _fill(at: Place, sources: Sources, count: int) -> None:
+    migrate(SQLiteAddress(at.database_path), asset("migrations"), now=sources.now())
+    async with open_sqlite(at.database_path, now=sources.now) as db:
+        await db.transact(_insert, sources, count)
+
+
+def _insert(tx: Transaction, sources: Sources, count: int) -> None:
+    """Store jobs that KIE has, each with its money held, as old as `LASTS_S` at most."""
+    now, shard = sources.now(), Shard(0)
+    for number in range(1, count + 1):
+        job = _job(number, now - timedelta(seconds=LASTS_S * number / count), now)
+        ledger.open_account(tx, job.user_id, shard=shard)
+        money = {"cid": job.cid, "epoch": 0, "now": now, "amount_kopecks": PRICE_KOPECKS}
+        ledger.grant(tx, user_id=job.user_id, purpose="welcome", **money)
+        reserved = ledger.reserve(tx, job_id=job.job_id, user_id=job.user_id, **money)
+        assert isinstance(reserved, Reserved)
+        assert jobs.insert(tx, job, shard=shard, epoch=0)
+
+
+def _job(number: int, submitted_at: datetime, now: datetime) -> Job:
+    return Job(
+        job_id=JobId(f"{number:032x}"),
+        user_id=UserId(number),
+        chat_id=ChatId(number),
+        draft_id=DraftId(f"{number:08x}"),
+        model_id=MODEL,
+        params={"prompt": "bench"},
+        price_kopecks=PRICE_KOPECKS,
+        language="en",
+        cid=Cid(f"{number:08x}"),
+        created_at=submitted_at,
+        deadline_at=now + timedelta(days=1),
+        state=JobState.RUNNING,
+        attempt=1,
+        task_id=TaskId(f"task-{number}"),
+        submitted_at=submitted_at,
+    )
+
+
+async def _polls(http: httpx.AsyncClient, port: int) -> Polls:
+    answer = await http.get(f"http://{LOOPBACK}:{port}{COUNT_PATH}")
+    return msgspec.json.decode(answer.content, type=Polls)
+
+
+async def _usage(process: trio.Process, at: Place) -> Usage:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    await process.stdin.send_all(b"usage\n")
+    answer = b""
+    while not answer.endswith(b"\n"):
+        arrived = await process.stdout.receive_some(RECEIVE_BYTES)
+        if not arrived:
+            raise ChildFailed(f"The service ended:\n{last_words(at.said)}")
+        answer += arrived
+    return msgspec.json.decode(answer, type=Usage)
