@@ -4,7 +4,8 @@ from pathlib import Path
 
 from trt.bench.flow import bench_flow
 from trt.bench.ingest import IngestBench
-from trt.bench.report import flow_table, ingest_table
+from trt.bench.jobs import bench_jobs
+from trt.bench.report import flow_table, ingest_table, jobs_table
 from trt.bench.spending import DELIVERY, HANDLING, INGRESS, RUNTIME, STORAGE, TELEMETRY, WEB
 from trt.sources import SystemSources
 
@@ -36,6 +37,16 @@ async def test_every_acknowledged_update_has_its_inbox_row(tmp_path: Path) -> No
         "40/s working",
         "accepting / bare",
     ):
+        assert f"\n{row} " in table
+
+
+async def test_jobs_in_flight_are_polled_within_the_limits(tmp_path: Path) -> None:
+    report = await bench_jobs(tmp_path, SystemSources(), jobs_max=60, seconds=4.0)
+    assert report.is_within_limits
+    assert 4.0 <= report.polls_per_s <= report.polls_allowed_per_s
+    assert report.cpu_ms_per_poll > 0
+    table = jobs_table(report)
+    for row in ("memory per job", "polls per s", "CPU per poll", "CPU in all"):
         assert f"\n{row} " in table
 
 

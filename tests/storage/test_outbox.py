@@ -8,9 +8,11 @@ from trt.domain.model_card import OutputKind
 from trt.domain.replies import (
     AnswerCallback,
     Button,
+    PassOnFile,
     Reply,
     Screen,
     ScreenId,
+    SendInvoice,
     SendResult,
     ShowScreen,
 )
@@ -49,6 +51,14 @@ REPLIES: list[Reply] = [
         caption="готово",
         keyboard=KEYBOARD,
     ),
+    SendInvoice(
+        title="100 ⭐",
+        description="101,40 ₽",
+        payload="sealed",
+        price_stars=100,
+        pay_text="Оплатить",
+    ),
+    PassOnFile(file_id="f", is_photo=True, caption="чек", keyboard=KEYBOARD),
 ]
 
 

@@ -1,5 +1,6 @@
 """What people do in the stories, and how a story is run."""
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -12,8 +13,12 @@ from trt.sandbox.telegram_user import FakeUser
 from trt.testing.virtual_time import run_virtual
 from trt.testing.world import World, world
 
-SEEDS = pytest.mark.parametrize("seed", range(2))
-"""Each seed is another order in which the ready tasks run."""
+_environment = os.environ  # noqa: TID251 - the tests' own settings
+_seeds = _environment.get(
+    "TRT_STORY_SEEDS", "20" if _environment.get("TRT_NIGHTLY") == "1" else "1"
+)
+SEEDS = pytest.mark.parametrize("seed", range(int(_seeds)))
+"""Each seed is another order in which the ready tasks run: one by day, more at night."""
 
 WELCOME_KOPECKS = 10_000
 PICTURE_KOPECKS = 63

@@ -1,4 +1,4 @@
-"""`trt bench ingest`, `flow`, `failover`, `runtime`: their arguments, and what they print."""
+"""`trt bench ingest`, `flow`, `jobs`, `failover`, `runtime`: arguments, and what they print."""
 
 import argparse
 import sys
@@ -16,7 +16,8 @@ from trt.bench.failover_report import failover_table, round_line
 from trt.bench.failover_rounds import Round, Strike
 from trt.bench.flow import bench_flow
 from trt.bench.ingest import RATE_PER_S, IngestBench
-from trt.bench.report import flow_table, ingest_table
+from trt.bench.jobs import bench_jobs
+from trt.bench.report import flow_table, ingest_table, jobs_table
 from trt.bench.runtime import QUICK, RuntimeBench, Sizes
 from trt.bench.runtime_report import runtime_table
 from trt.sources import SystemSources
@@ -24,6 +25,7 @@ from trt.sources import SystemSources
 CONNECTIONS_MAX = 1_000
 SECONDS_MAX = 600.0
 ROUNDS_MAX = 100
+JOBS_MAX = 5_000
 
 
 def add_bench_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -42,6 +44,12 @@ def add_bench_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPa
     flow = kinds.add_parser("flow", help="/start to delivered menu, and what it costs")
     _add_common(flow)
     flow.set_defaults(command=_flow)
+
+    in_flight = kinds.add_parser("jobs", help="many generations in flight on one instance")
+    in_flight.add_argument("--jobs", type=_count(JOBS_MAX), default=1000, help="in flight")
+    in_flight.add_argument("--seconds", type=_positive(SECONDS_MAX), default=20.0, help="watched")
+    in_flight.add_argument("--json", action="store_true", help="print the figures for machines")
+    in_flight.set_defaults(command=_jobs)
 
     failover = kinds.add_parser("failover", help="how long nobody works when the holder goes")
     failover.add_argument("--rounds", type=_count(ROUNDS_MAX), default=20, help="of each kind")
@@ -86,6 +94,17 @@ def _flow(chosen: argparse.Namespace, _: Mapping[str, str]) -> int:
         )
     _print(report, None if chosen.json else flow_table(report))
     return 0 if report.menus_delivered == report.updates else 1
+
+
+def _jobs(chosen: argparse.Namespace, _: Mapping[str, str]) -> int:
+    with tempfile.TemporaryDirectory(prefix="trt-bench-") as folder:
+        report = trio.run(
+            lambda: bench_jobs(
+                Path(folder), SystemSources(), jobs_max=chosen.jobs, seconds=chosen.seconds
+            )
+        )
+    _print(report, None if chosen.json else jobs_table(report))
+    return 0 if report.is_within_limits else 1
 
 
 def _failover(chosen: argparse.Namespace, _: Mapping[str, str]) -> int:

@@ -49,6 +49,11 @@ class JobsReport:
     cpu_percent: float
     """Of one processor, all in all."""
 
+    @property
+    def is_within_limits(self) -> bool:
+        """Whether the polls kept to what is allowed, by the clock of whoever counted them."""
+        return self.polls_per_s_max <= self.polls_allowed_per_s * 1.2
+
 
 @frozen
 class _Run:
@@ -57,7 +62,9 @@ class _Run:
     polls: Polls
 
 
-async def bench_jobs(folder: Path, sources: Sources, *, jobs_max: int, seconds: float) -> JobsReport:
+async def bench_jobs(
+    folder: Path, sources: Sources, *, jobs_max: int, seconds: float
+) -> JobsReport:
     """Run the bench.
 
     Args:
@@ -89,11 +96,10 @@ async def bench_jobs(folder: Path, sources: Sources, *, jobs_max: int, seconds: 
     )
 
 
-async def _run(  # noqa: PLR0913 - where, who, how many, how long
+async def _run(
     folder: Path, sources: Sources, telegram_port: int, kie_port: int, count: int, seconds: float
 ) -> _Run:
-    folder.mkdir()
-    at = place(folder, telegram_port, kie_port)
+    at = _place(folder, telegram_port, kie_port)
     await _fill(at, sources, count)
     async with child(["trt.bench.flow_service"], at.said) as process, httpx.AsyncClient() as http:
         assert process.stdin is not None
@@ -105,6 +111,11 @@ async def _run(  # noqa: PLR0913 - where, who, how many, how long
         after, polls_after = await _usage(process, at), await _polls(http, kie_port)
     own = Polls(polls=polls_after.polls - polls.polls, per_s_max=polls_after.per_s_max)
     return _Run(usage=after, cpu_s=after.cpu_s - before.cpu_s, polls=own)
+
+
+def _place(folder: Path, telegram_port: int, kie_port: int) -> Place:
+    folder.mkdir()
+    return place(folder, telegram_port, kie_port)
 
 
 async def _fill(at: Place, sources: Sources, count: int) -> None:
@@ -119,9 +130,24 @@ def _insert(tx: Transaction, sources: Sources, count: int) -> None:
     for number in range(1, count + 1):
         job = _job(number, now - timedelta(seconds=LASTS_S * number / count), now)
         ledger.open_account(tx, job.user_id, shard=shard)
-        money = {"cid": job.cid, "epoch": 0, "now": now, "amount_kopecks": PRICE_KOPECKS}
-        ledger.grant(tx, user_id=job.user_id, purpose="welcome", **money)
-        reserved = ledger.reserve(tx, job_id=job.job_id, user_id=job.user_id, **money)
+        ledger.grant(
+            tx,
+            user_id=job.user_id,
+            amount_kopecks=PRICE_KOPECKS,
+            purpose="welcome",
+            cid=job.cid,
+            epoch=0,
+            now=now,
+        )
+        reserved = ledger.reserve(
+            tx,
+            job_id=job.job_id,
+            user_id=job.user_id,
+            amount_kopecks=PRICE_KOPECKS,
+            cid=job.cid,
+            epoch=0,
+            now=now,
+        )
         assert isinstance(reserved, Reserved)
         assert jobs.insert(tx, job, shard=shard, epoch=0)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from trt.bench.flow import FlowReport
 from trt.bench.ingest import IngestReport
+from trt.bench.jobs import JobsReport
 from trt.bench.load import LoadResult
 
 INGEST_NOTES = """\
@@ -17,6 +18,12 @@ FLOW_NOTES = """\
 Each update is a /start: posted, committed, handled, its menu sent to a Bot API that answers at
 once, and marked as sent. Telegram's rates are lifted on both sides. The shares come from a second
 run under cProfile, in CPU time of each thread."""
+
+
+JOBS_NOTES = """\
+Each job is at KIE already and never ends there: it is polled as its age says, all of them together
+within what the pacer allows, which is what limits many young jobs. The figures are those of the
+service process, less those of one without any job."""
 
 
 def ingest_table(report: IngestReport) -> str:
@@ -56,6 +63,22 @@ def flow_table(report: FlowReport) -> str:
     return (
         f"trt bench flow: {report.connections} keep-alive connections\n\n{aligned(rows)}\n\n"
         f"{FLOW_NOTES}\n"
+    )
+
+
+def jobs_table(report: JobsReport) -> str:
+    """Return the jobs report for a terminal."""
+    rows = [
+        ("memory per job", f"{report.rss_kib_per_job:.1f} KiB"),
+        ("polls per s", f"{report.polls_per_s:.1f}"),
+        ("  in the busiest second", str(report.polls_per_s_max)),
+        ("  allowed", f"{report.polls_allowed_per_s:g}"),
+        ("CPU per poll", f"{report.cpu_ms_per_poll:.2f} ms"),
+        ("CPU in all", f"{report.cpu_percent:.1f} % of one processor"),
+    ]
+    return (
+        f"trt bench jobs: {report.jobs} jobs in flight, watched for {report.seconds:g} s\n\n"
+        f"{aligned(rows)}\n\n{JOBS_NOTES}\n"
     )
 
 

@@ -61,8 +61,12 @@ class Place:
         )
 
 
-def place(folder: Path, telegram_port: int) -> Place:
-    """Return a configuration in a fresh folder, in which nothing points outside this machine."""
+def place(folder: Path, telegram_port: int, kie_port: int | None = None) -> Place:
+    """Return a configuration in a fresh folder, in which nothing points outside this machine.
+
+    Without a `kie_port`, KIE's calls go where Telegram's go: to somebody who answers no order.
+    """
+    kie = f"http://{LOOPBACK}:{telegram_port if kie_port is None else kie_port}"
     port = free_port()
     environment = {
         "TELEGRAM_BOT_TOKEN": "100000002:bench-token-that-opens-nothing-at-all",
@@ -71,7 +75,8 @@ def place(folder: Path, telegram_port: int) -> Place:
         "PORT": str(port),
         "WEBHOOK_BASE_URL": f"http://{LOOPBACK}:{port}",
         "TELEGRAM_API_BASE": f"http://{LOOPBACK}:{telegram_port}",
-        "KIE_API_BASE": f"http://{LOOPBACK}:{telegram_port}",
+        "KIE_API_BASE": kie,
+        "KIE_UPLOAD_BASE": kie,
         "DATA_DIR": str(folder),
         "LOG_LEVEL": "WARNING",
         "USD_TO_RUB": "78.0",

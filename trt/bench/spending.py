@@ -33,6 +33,8 @@ PARTS: Mapping[str, str] = {
     "trt.actors.delivery_lane": DELIVERY,
     "trt.actors.pace": DELIVERY,
     "trt.actors.sending": DELIVERY,
+    "trt.actors.result_sending": DELIVERY,
+    "trt.actors.fates": DELIVERY,
     "trt.storage.outbox.claim": DELIVERY,
     "trt.storage.outbox.mark": DELIVERY,
     "trt.telegram.client": DELIVERY,
