@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -138,7 +139,7 @@ def test_there_is_no_storm_of_restarts(name: str, survived: Mapping[str, Survive
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     with (
-        small_file_system(tmp_path / "small") as folder,
+        small_file_system() as folder,
         open_postgres_server(folder=folder) as server,
         postgres_database(server, can_be_cut=False) as database,
     ):
@@ -166,18 +167,20 @@ async def fill_up(logs: Path, database: PostgresDatabase, folder: Path) -> Survi
 
 
 @contextmanager
-def small_file_system(folder: Path) -> Iterator[Path]:
+def small_file_system() -> Iterator[Path]:
     """Mount a small file system in memory, or skip the test where that is not allowed."""
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"no small file system can be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with TemporaryDirectory(prefix="trt-small-") as made:
+        folder = Path(made)
+        folder.chmod(0o755)  # the server runs as somebody else, and pytest's folders are closed
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if mounted.returncode != 0:
+            pytest.skip(f"no small file system can be mounted here: {mounted.stderr.strip()}")
+        try:
+            yield folder
+        finally:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
