@@ -11,7 +11,7 @@ from trt.actors.door import Door, DoorClosed
 from trt.actors.held import Held
 from trt.actors.ingress_channel import IngressChannel
 from trt.actors.lease_terms import LeaseTerms
-from trt.actors.open_taps import OpenTaps
+from trt.actors.open_taps import ANSWERED_KEPT, OpenTaps
 from trt.actors.passive_responder import GRACE_S
 from trt.domain.ids import BotId, CallbackId, ChatId, Cid, Shard, UpdateId, UserId
 from trt.storage.inbox import InboxRow
@@ -46,6 +46,24 @@ def test_a_tap_seen_twice_keeps_its_first_due_time() -> None:
     taps = _taps()
     taps.open(A, due_s=9.0, cid=Cid("c"), user_id=UserId(1))
     assert [late[0] for late in taps.overdue(1.0)] == [A]
+
+
+def test_a_tap_that_was_answered_is_nobodys_before_and_after() -> None:
+    taps = _taps()
+    for answered in (A, CallbackId("while passive")):
+        taps.note_answered(answered)
+        assert taps.is_answered(answered)
+        taps.open(answered, due_s=0.0, cid=Cid("c"), user_id=UserId(1))
+    assert [late[0] for late in taps.overdue(9.0)] == [B, C]
+    assert not taps.is_answered(B)
+
+
+def test_what_is_remembered_of_answers_is_bounded() -> None:
+    taps = OpenTaps()
+    for number in range(ANSWERED_KEPT + 1):
+        taps.note_answered(CallbackId(str(number)))
+    assert not taps.is_answered(CallbackId("0"))
+    assert taps.is_answered(CallbackId("1"))
 
 
 def test_a_door_that_nobody_runs_is_closed() -> None:

@@ -62,6 +62,21 @@ def test_a_tap_that_nobody_handles_is_answered_within_its_second_and_once(seed: 
 
 
 @kit.SEEDS
+def test_what_was_answered_while_passive_is_handled_after_the_takeover_without_a_second_answer(
+    seed: int,
+) -> None:
+    async def story(w: World) -> None:
+        await passive_world(w)
+        await w.db.transact(inbox.store, [left_tap(w)])
+        await w.settled(60.0)
+        assert w.bot.leads()
+        assert await kit.inbox_state(w, 7) == ("done", "SUCCESS")
+        assert len(answers(w)) == 1
+
+    kit.tell(story, seed)
+
+
+@kit.SEEDS
 def test_an_answer_that_nobody_sends_is_sent_in_its_own_words(seed: int) -> None:
     def handled(tx: Transaction, w: World) -> None:
         outbox.put(
