@@ -30,7 +30,7 @@ taps = st.one_of(
     st.builds(tap.Back, st.none() | ids),
     st.builds(tap.Repeat, jobs),
     st.just(tap.OpenJobs()),
-    st.builds(tap.TakeBack, jobs),
+    st.builds(tap.TakeBack, jobs, is_listed=st.booleans()),
     st.builds(tap.GetResult, jobs),
     st.sampled_from([tap.OpenBalance(), tap.OpenHelp(), tap.OpenLanguages(), tap.OpenTopUp()]),
     st.builds(tap.PickPackage, st.sampled_from(["stars", "transfer"]), st.integers(0, 10**9)),

@@ -32,6 +32,7 @@ JOB = Job(
     created_at=NOW,
     deadline_at=NOW + timedelta(seconds=300),
 )
+REST = ["jobs", "main_menu"]
 DONE = evolve(
     JOB, state=JobState.DELIVERED, result_urls=("https://a/1",), ready_at=NOW, ended_at=NOW
 )
@@ -133,6 +134,13 @@ def test_a_late_result_says_that_it_is_free() -> None:
     assert "бесплатный" not in usual.caption
 
 
+@pytest.mark.parametrize("state", [JobState.DELIVERING, JobState.DELIVERED, JobState.FAILED])
+def test_only_held_money_is_said_to_come_back(state: JobState) -> None:
+    offer = job_screens.undelivered(evolve(DONE, state=state), None, RU)
+    assert ("вернутся сами" in offer.text) is (state is JobState.DELIVERING)
+    assert data_of(offer.keyboard) == [f"result:{'a' * 32}"]
+
+
 def test_an_album_has_its_buttons_below_the_status() -> None:
     assert job_screens.done(DONE, None, RU).keyboard == ()
     several = evolve(DONE, result_urls=("https://a/1", "https://a/2"))
@@ -164,7 +172,8 @@ def test_the_list_shows_the_place_and_the_time_that_is_left() -> None:
 )
 def test_the_list_offers_what_can_be_done_about_a_job(job: Job, offered: list[str]) -> None:
     data = data_of(listed(OwnJob(job=job)).keyboard)
-    assert data == [*(f"{what}:{job.job_id}" for what in offered), "jobs", "main_menu"]
+    expected = [f"{what}:{job.job_id}" for what in offered]
+    assert data == [*(f"{one}:list" if "takeback" in one else one for one in expected), *REST]
 
 
 def test_an_empty_list_says_so() -> None:

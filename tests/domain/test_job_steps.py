@@ -7,7 +7,7 @@ from tests.domain import talk as t
 from tests.domain.talk import Talk
 from tests.domain.test_job_screens import DONE, JOB, NOW
 from trt.domain import dialog
-from trt.domain.ids import CallbackId, MessageId
+from trt.domain.ids import CallbackId
 from trt.domain.inputs import ButtonTapped, CommandSent
 from trt.domain.job import Job, JobState
 from trt.domain.job_screens import OwnJob
@@ -63,8 +63,7 @@ def test_the_menu_and_the_command_lead_to_the_list() -> None:
 
 
 def test_an_order_that_the_vendor_does_not_have_is_cancelled() -> None:
-    talk = about(evolve(JOB, status_message_id=t.MESSAGE))
-    turn = talk.tap(f"takeback:{JOB.job_id}")
+    turn = about(JOB).tap(f"takeback:{JOB.job_id}")
     assert [job.job_id for job in ended(turn)] == [JOB.job_id]
     assert t.screens(turn) == []  # its status message, where it was tapped, says so
     assert t.reason(turn) is Reason.SUCCESS
@@ -72,8 +71,7 @@ def test_an_order_that_the_vendor_does_not_have_is_cancelled() -> None:
 
 
 def test_a_cancel_on_the_list_takes_the_job_off_it() -> None:
-    talk = about(evolve(JOB, status_message_id=MessageId(99)))
-    turn = talk.tap(f"takeback:{JOB.job_id}")
+    turn = about(JOB).tap(f"takeback:{JOB.job_id}:list")
     assert len(ended(turn)) == 1
     assert "Заказов пока не было" in t.shown(turn).text
 

@@ -87,3 +87,17 @@ async def test_a_thousand_jobs_share_the_polls_evenly(autojump_clock: MockClock)
         range(1000), 1
     )
     assert times[-1] < 3 * 1000 / 40 + 1
+
+
+async def test_a_poll_that_is_given_up_does_not_hold_up_the_callbacks(
+    autojump_clock: MockClock,
+) -> None:
+    pacer = PollPacer(PacerTerms(polls_max_per_s=1.0))
+    for number in range(10):
+        with trio.move_on_after(0):
+            await pacer.wait_turn(TaskId(f"another-{number}"))
+    with trio.move_on_after(2.0):
+        await pacer.wait_turn(TaskId("ours"))
+    began = trio.current_time()
+    await pacer.wait_turn(TaskId("ours"), is_called_back=True)
+    assert trio.current_time() == began

@@ -5,6 +5,7 @@ import re
 import trio
 
 from tests.stories import job_kit, kit
+from trt.domain.ids import TaskId
 from trt.sandbox.kie_script import KIEOptions, Succeed
 from trt.sandbox.telegram_chat import FakeMessage
 from trt.telemetry.events import EventName
@@ -111,6 +112,7 @@ def test_an_order_in_line_can_be_cancelled_for_nothing(seed: int) -> None:
         states = sorted((job.state, job.reason) for job in await kit.jobs_of(w, anna))
         assert states == [("delivered", None), ("failed", "USER_CANCELLED")]
         assert job_kit.submitted(w).count(anna.user_id) == 1
+        assert "заказ отменён" in waiting.text  # no place was shown over it
         await kit.assert_paid_once(w, anna)
 
     kit.tell(story, seed, environment=MANY)
@@ -156,5 +158,26 @@ def test_an_order_that_kie_could_not_make_in_time_is_not_sent(seed: int) -> None
         assert (job.state, job.reason, job.attempt) == ("failed", "DEADLINE", 0)
         assert not w.kie.tasks
         await kit.assert_refunded(w, anna)
+
+    kit.tell(story, seed)
+
+
+@kit.SEEDS
+def test_a_callback_goes_before_the_polls_of_all_others(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna = w.telegram.user()
+        w.kie.script(Succeed(after_s=60.0))
+        await kit.orders_picture(anna)
+        await w.settled(55)
+        gate = w.bot.app.parts.gate
+        async with trio.open_nursery() as nursery:
+            for number in range(1000):  # as many polls as take 25 s
+                nursery.start_soon(gate.record, TaskId(f"another-{number}"))
+            began_s = trio.current_time()
+            await anna.wait_message(lambda message: message.kind == "photo")
+            assert trio.current_time() - began_s < 8
+            nursery.cancel_scope.cancel()
+        await w.settled()
+        await kit.assert_paid_once(w, anna)
 
     kit.tell(story, seed)

@@ -91,6 +91,24 @@ def test_a_late_failure_changes_nothing(seed: int) -> None:
     kit.tell(story, seed)
 
 
+@kit.SEEDS
+def test_a_job_that_kie_itself_has_ended_is_not_asked_about_again(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna = w.telegram.user()
+        w.kie.script(Fail())
+        await kit.orders_picture(anna)
+        await anna.wait_message("не получилось")
+        [task] = w.kie.tasks
+        assert task.callback_url is not None
+        polls = task.polls
+        await w.http.post(task.callback_url, json={"data": {"taskId": task.task_id}})
+        await w.settled(30)
+        assert task.polls == polls
+        await kit.assert_refunded(w, anna)
+
+    kit.tell(story, seed)
+
+
 def test_after_a_day_nobody_looks_any_more() -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()

@@ -1,5 +1,6 @@
 """KIEJobActor: the story of one generation, from the held money to the result in the outbox."""
 
+import math
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
@@ -113,8 +114,8 @@ class KIEJobActor:
             is_called_back = await _wake_up(turns, pause_s)
             if ctx.is_stopping:
                 return job
-            record = await self._record(
-                ctx, job, job.task_id, is_called_back=is_called_back, is_first_trouble=not troubles
+            record = await self._ask(
+                ctx, turns, job, is_called_back=is_called_back, is_first_trouble=not troubles
             )
             troubles = troubles + 1 if record is None else 0
             match record:
@@ -137,6 +138,33 @@ class KIEJobActor:
     def _kind(self, job: Job) -> OutputKind:
         card = self._parts.clerk.catalogue.models.get(job.model_id)
         return OutputKind.VIDEO if card is None else card.output
+
+    async def _ask(
+        self,
+        ctx: Context[CallbackArrived],
+        turns: Turns,
+        job: Job,
+        *,
+        is_called_back: bool,
+        is_first_trouble: bool,
+    ) -> TaskRecord | None:
+        """Read the record in turn with all other jobs, unless a callback comes meanwhile."""
+        assert job.task_id is not None
+        record = None
+        with trio.CancelScope() as routine:
+            if is_called_back:
+                routine.cancel()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_end_at_callback, turns, routine)
+                record = await self._record(
+                    ctx, job, job.task_id, is_first_trouble=is_first_trouble
+                )
+                nursery.cancel_scope.cancel()
+        if routine.cancelled_caught:
+            return await self._record(
+                ctx, job, job.task_id, is_called_back=True, is_first_trouble=is_first_trouble
+            )
+        return record
 
     async def _record(
         self,
@@ -208,6 +236,11 @@ async def _forget(turns: Turns) -> None:
     with trio.move_on_after(0):
         async for _ in turns:
             pass
+
+
+async def _end_at_callback(turns: Turns, waiting: trio.CancelScope) -> None:
+    if await _wake_up(turns, math.inf):
+        waiting.cancel()
 
 
 async def _wake_up(turns: Turns, seconds: float) -> bool:

@@ -111,6 +111,8 @@ class TakeBack:
     """Cancel an order that the vendor does not have yet."""
 
     job_id: JobId
+    is_listed: bool = False
+    """Whether the button stands on the list, which has to follow."""
 
 
 @frozen
@@ -214,7 +216,7 @@ _SHAPE: Final = re.compile(
     | cancel:(?P<cancel>{_ID})
     | back:(?P<back>{_ID})
     | repeat:(?P<repeat>{_ID})
-    | takeback:(?P<takeback>{_ID})
+    | takeback:(?P<takeback>{_ID})(?P<listed>:list)?
     | result:(?P<result>{_ID})
     | topup:(?P<topup>[a-z]{{1,16}}):(?P<size>[0-9]{{1,12}})
     | receipt:(?P<receipt>{_ID}):(?P<word>ok|no)
@@ -245,8 +247,8 @@ def _job_tap(part: dict[str, str | None]) -> JobTap | None:
     match part:
         case {"repeat": str(job_id)}:
             return Repeat(JobId(job_id))
-        case {"takeback": str(job_id)}:
-            return TakeBack(JobId(job_id))
+        case {"takeback": str(job_id), "listed": listed}:
+            return TakeBack(JobId(job_id), is_listed=listed is not None)
         case {"result": str(job_id)}:
             return GetResult(JobId(job_id))
         case _:
@@ -328,8 +330,8 @@ def _written(tap: Tap) -> str:  # noqa: C901, PLR0912 - one line per kind of but
             return f"repeat:{job_id}"
         case OpenJobs():
             return "jobs"
-        case TakeBack(job_id):
-            return f"takeback:{job_id}"
+        case TakeBack(job_id, is_listed):
+            return f"takeback:{job_id}{':list' if is_listed else ''}"
         case GetResult(job_id):
             return f"result:{job_id}"
         case OpenBalance():

@@ -92,10 +92,12 @@ def done(job: Job, card: ModelCard | None, copy: Copy) -> Screen:
 
 def undelivered(job: Job, card: ModelCard | None, copy: Copy) -> Screen:
     """Return the offer to fetch a result that could not be sent."""
-    offer = copy.text("job.undelivered_offer")
+    offer = [copy.text("job.undelivered_offer")]
+    if job.state is JobState.DELIVERING:
+        offer.append(copy.text("job.undelivered_money"))
     return _status(
         ScreenId.RESULT,
-        [_title("job.undelivered", job, card, copy), offer],
+        [_title("job.undelivered", job, card, copy), *offer],
         ((button(copy.plain("button.get_result"), tap.GetResult(job.job_id)),),),
     )
 
@@ -218,7 +220,7 @@ def own_jobs(own: Sequence[OwnJob], catalogue: Catalogue, copy: Copy, now: datet
 def _buttons(number: int, job: Job, copy: Copy, now: datetime) -> tuple[Button, ...]:
     offered: list[tuple[str, tap.Tap]] = []
     if job.state is JobState.RESERVED:
-        offered.append(("button.take_back_one", tap.TakeBack(job.job_id)))
+        offered.append(("button.take_back_one", tap.TakeBack(job.job_id, is_listed=True)))
     if job.has_result(now):
         offered.append(("button.get_result_one", tap.GetResult(job.job_id)))
     if job.state.is_final:

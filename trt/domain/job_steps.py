@@ -20,8 +20,8 @@ def tapped(scene: Scene, data: tap.JobTap) -> Turn:
             return order_steps.repeat(scene, scene.situation.past_job)
         case tap.OpenJobs():
             return own_jobs(scene, "jobs_cb")
-        case tap.TakeBack():
-            return _take_back(scene)
+        case tap.TakeBack(is_listed=is_listed):
+            return _take_back(scene, is_listed=is_listed)
         case tap.GetResult():
             return _get_result(scene)
         case _:
@@ -47,7 +47,7 @@ _WHY_KEPT: Final[Mapping[JobState, str]] = {
 }
 
 
-def _take_back(scene: Scene) -> Turn:
+def _take_back(scene: Scene, *, is_listed: bool) -> Turn:
     """Cancel an order while the vendor does not have it; after that nobody can.
 
     A generation that has begun costs the vendor's price whether somebody waits for it or not. It is
@@ -60,7 +60,7 @@ def _take_back(scene: Scene) -> Turn:
         key = _WHY_KEPT.get(job.state, "toast.take_back_late")
         return scene.stay(handler, copy.plain(key), Reason.STATE_MISMATCH)
     effects: tuple[Effect, ...] = (*scene.answer(copy.plain("toast.taken_back")), EndJob(job))
-    if scene.message_id != job.status_message_id:  # tapped on the list, which has to follow
+    if is_listed:
         shown = _list(scene, without=job.job_id)
         effects += (ShowScreen(screen=shown, edit_message_id=scene.message_id),)
     return Turn(session=scene.session, effects=effects, outcome=Accepted(handler))

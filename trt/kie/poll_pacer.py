@@ -56,6 +56,11 @@ class PollSchedule:
         self._next_at = max(self._next_at, at if not is_called_back else now) + interval_s
         return at
 
+    def give_back(self, task_id: TaskId, at: float) -> None:
+        """Forget a time that nobody waits for any more, so that the task may be asked sooner."""
+        if self._last_at.get(task_id) == at:
+            del self._last_at[task_id]
+
     def refused(self, now: float, retry_after_s: float | None) -> None:
         """KIE said 429: ask nothing for a while."""
         pause_s = min(self._terms.pause_s_max, retry_after_s or self._terms.pause_s)
@@ -85,7 +90,11 @@ class PollPacer:
         """Wait until recordInfo may be called for this task; see `PollSchedule.reserve`."""
         now = trio.current_time()
         at = self._schedule.reserve(task_id, now, is_called_back=is_called_back)
-        await trio.sleep_until(at)
+        try:
+            await trio.sleep_until(at)
+        except trio.Cancelled:
+            self._schedule.give_back(task_id, at)
+            raise
 
     def refused(self, retry_after_s: float | None) -> None:
         """KIE answered 429."""
