@@ -21,7 +21,7 @@ test: .venv/dev.stamp  ## run every test
 check: .venv/dev.stamp  ## the gate: format, lint, types, imports, spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/flake8-async --disable=$(ASYNC_RULES_LEFT_OUT) --startable-in-context-manager=run,watch_taps,_scoped $$(git ls-files "*.py")
+	$(BIN)/flake8-async --disable=$(ASYNC_RULES_LEFT_OUT) --startable-in-context-manager=run,live,watch_taps,_scoped $$(git ls-files "*.py")
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell trt tests docs README.md CHANGELOG.md Makefile .ci

@@ -84,7 +84,7 @@ async def telegram(status: str, body: bytes) -> AsyncIterator[tuple[str, list[by
 
     async with trio.open_nursery() as nursery:
         [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        nursery.start_soon(trio.serve_listeners, serve, [listener])
+        await nursery.start(trio.serve_listeners, serve, [listener])
         yield f"http://127.0.0.1:{listener.socket.getsockname()[1]}", asked
         nursery.cancel_scope.cancel()
 

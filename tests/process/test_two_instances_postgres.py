@@ -4,18 +4,18 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.process.two_instances import rounds_of
+from tests.process.two_instances import PATIENCE_S, rounds_of
 from trt.bench.failover_database import shared_database
 from trt.bench.failover_rounds import Round, Strike
 from trt.sources import SystemSources
 
 Rounds = Mapping[Strike, Round]
 WHY = {
-    Strike.PLANNED: {"released"},
-    Strike.KILL: {"crashed"},
-    Strike.FREEZE: {"expired"},
-    Strike.CUT: {"expired", "crashed"},  # the server may end a silent session first
-    Strike.HALF_OPEN: {"expired", "crashed"},
+    Strike.PLANNED: "released",
+    Strike.KILL: "crashed",
+    Strike.FREEZE: "expired",
+    Strike.CUT: "expired",
+    Strike.HALF_OPEN: "expired",
 }
 
 
@@ -29,10 +29,11 @@ def rounds(tmp_path_factory: pytest.TempPathFactory) -> Rounds:
 @pytest.mark.parametrize("strike", Strike)
 def test_nobody_loses_anything_when_the_holder_goes(strike: Strike, rounds: Rounds) -> None:
     played = rounds[strike]
+    assert not played.problems
     assert played.accounts.updates > 50
-    assert (played.accounts.lost, played.accounts.twice) == (0, 0), played.problems
-    assert played.accounts.is_balanced, played.problems
-    assert played.why in WHY[strike]
+    assert played.accounts.is_balanced
+    assert played.why == WHY[strike]
+    assert 0 < played.gap_s < PATIENCE_S[strike]
 
 
 @pytest.mark.parametrize("strike", [Strike.FREEZE, Strike.CUT, Strike.HALF_OPEN])

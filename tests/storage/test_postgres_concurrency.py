@@ -101,9 +101,9 @@ async def test_what_waits_at_the_end_is_finished_and_who_comes_later_is_refused(
     gate = Gate()
     async with trio.open_nursery() as nursery:
         async with open_with_tables(postgres_url, pool_max=1) as database:
-            nursery.start_soon(database.transact, gate.note, 1)
+            nursery.start_soon(database.transact, gate.note, 1)  # noqa: ASYNC111 - closed on it
             await gate.wait_reached()
-            nursery.start_soon(database.transact, note, 2)
+            nursery.start_soon(database.transact, note, 2)  # noqa: ASYNC111 - and on it
             await trio.testing.wait_all_tasks_blocked()
             gate.opened.set()
         with pytest.raises(DatabaseUnavailable, match="was closed"):

@@ -39,7 +39,7 @@ class LeasedDatabase(Database):
                 return await self._db.transact(work, *args, **kwargs)
             except Fenced:
                 self._held.lose_to_another("its epoch was refused")
-                await trio.lowlevel.checkpoint()  # on a leash, nobody gets past this
+                await trio.lowlevel.checkpoint()  # noqa: ASYNC120 - a leash ends here
                 raise
             except DatabaseUnavailable:
                 pass

@@ -13,8 +13,8 @@ from trt.bench.failover_balancer import Balancer
 from trt.bench.failover_database import SharedDatabase, shared_database
 from trt.bench.failover_outside import Outside
 from trt.bench.failover_pair import Pair, Seat
-from trt.bench.failover_rounds import CUTS, Arena, Round, Strike, play
-from trt.bench.failover_traffic import Target, Traffic
+from trt.bench.failover_rounds import CUTS, Arena, Round, Strike, play, warm_up
+from trt.bench.failover_traffic import RETRY_S, Target, Traffic
 from trt.bench.service_process import Place, place
 from trt.sources import Sources
 
@@ -58,7 +58,12 @@ class FailoverReport:
 
 @asynccontextmanager
 async def arena(
-    folder: Path, database: SharedDatabase, sources: Sources, rate_per_s: float = RATE_PER_S
+    folder: Path,
+    database: SharedDatabase,
+    sources: Sources,
+    *,
+    rate_per_s: float = RATE_PER_S,
+    retry_s: Sequence[float] = RETRY_S,
 ) -> AsyncIterator[Arena]:
     """Start the outside world and both instances; all are gone afterwards.
 
@@ -67,6 +72,7 @@ async def arena(
         database: What both instances share.
         sources: Time.
         rate_per_s: Updates per second.
+        retry_s: The pauses before an update is posted again.
 
     Raises:
         ChildFailed: An instance did not start.
@@ -80,6 +86,7 @@ async def arena(
         traffic = Traffic(
             target=Target(ports=[at.config.port for at in places], path=config.webhook_path),
             rate_per_s=rate_per_s,
+            retry_s=retry_s,
             sources=sources,
             balancer=balancer,
         )
@@ -127,6 +134,7 @@ def bench_failover(
 
     async def play_all(hall: Path, database: SharedDatabase, ways: Sequence[Strike]) -> None:
         async with arena(hall, database, sources) as place:
+            await warm_up(place)
             for strike in ways:
                 played = []
                 for _ in range(rounds):

@@ -69,7 +69,7 @@ class Outside:
                 with suppress(trio.BrokenResourceError):  # whoever asked was killed
                     await self._talk(stream, nursery)
 
-            await trio.serve_listeners(talk, [listener], task_status=task_status)
+            task_status.started(await nursery.start(trio.serve_listeners, talk, [listener]))
 
     async def _talk(self, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
         received = b""

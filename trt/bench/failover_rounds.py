@@ -20,6 +20,8 @@ BEFORE_S = 1.0
 """Of load, before the holder is struck."""
 AFTER_S = 0.7
 """Of load, after the other one has taken over and again after a zombie was let loose."""
+WARM_UP_S = 7.0
+"""Of load that is not measured: everybody is new in it, and nobody in what follows."""
 TAKEOVER_WITHIN_S = 20.0
 SETTLE_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.1
@@ -70,6 +72,16 @@ class Arena:
     books: Database
     """The same database, opened for looking."""
     sources: Sources
+
+
+async def warm_up(arena: Arena) -> None:
+    """Let everybody come once; new users are not what a round is about."""
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(arena.traffic.run, stop)
+        await trio.sleep(WARM_UP_S)
+        stop.set()
+    await settle(arena)
 
 
 async def play(arena: Arena, strike: Strike) -> Round:

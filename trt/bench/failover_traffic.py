@@ -12,7 +12,9 @@ from trt.bench.failover_updates import MadeUpdate, MadeUpdates
 from trt.sources import Sources
 
 RETRY_S = (0.0, 2.0, 4.0, 8.0)
-"""Bot API server, WebhookActor: the first repetition comes at once. The last pause is repeated."""
+"""Bot API server, WebhookActor: the first repetition comes at once, to the other instance here."""
+RETRY_AFTER_S = 1.0
+"""What our 503 asks for; Telegram does as it is told."""
 ORDER_EVERY_S = 0.5
 
 
@@ -50,6 +52,9 @@ class Traffic:
 
     target: Target
     rate_per_s: float
+    """Updates."""
+    retry_s: Sequence[float]
+    """The pauses before each repetition; the last one is repeated."""
     sources: Sources
     balancer: Poster
     posts: list[Post] = field(factory=list)
@@ -96,4 +101,7 @@ class Traffic:
             statuses.append(await self.balancer.post(ports[turn % len(ports)], path, body))
             if statuses[-1] == HTTPStatus.OK:
                 return
-            await trio.sleep(RETRY_S[min(len(statuses), len(RETRY_S)) - 1])
+            pause_s = self.retry_s[min(len(statuses), len(self.retry_s)) - 1]
+            if pause_s and statuses[-1] == HTTPStatus.SERVICE_UNAVAILABLE:
+                pause_s = RETRY_AFTER_S
+            await trio.sleep(pause_s)
