@@ -31,6 +31,8 @@ CREATE TABLE inbox (
 CREATE INDEX inbox_unfinished ON inbox (bot_id, shard, update_id) WHERE state = 'new';
 CREATE INDEX inbox_of_user ON inbox (bot_id, user_id, update_id) WHERE state = 'new';
 CREATE INDEX inbox_finished ON inbox (finished_at) WHERE state <> 'new';
+CREATE INDEX inbox_cid ON inbox (cid);
+CREATE INDEX inbox_by_user ON inbox (user_id, received_at);
 
 -- What the bot remembers of each conversation.
 CREATE TABLE sessions (
@@ -80,6 +82,7 @@ CREATE INDEX jobs_unfinished ON jobs (shard, user_id) WHERE state NOT IN ('deliv
 CREATE INDEX jobs_of_user ON jobs (user_id, created_at);
 CREATE INDEX jobs_of_model ON jobs (model_id, ready_at) WHERE state = 'delivered';
 CREATE INDEX jobs_to_look_at ON jobs (shard, look_again_at) WHERE look_again_at IS NOT NULL;
+CREATE INDEX jobs_cid ON jobs (cid);
 
 -- Every call of createTask, written before it is made.
 CREATE TABLE job_attempts (
@@ -149,6 +152,7 @@ CREATE UNIQUE INDEX transfers_external ON transfers (external_source, external_i
   WHERE external_id IS NOT NULL;
 CREATE INDEX transfers_debit ON transfers (debit_account_id, transfer_no);
 CREATE INDEX transfers_credit ON transfers (credit_account_id, transfer_no);
+CREATE INDEX transfers_cid ON transfers (cid);
 CREATE TRIGGER transfers_never_change BEFORE UPDATE ON transfers
 BEGIN
   SELECT RAISE(ABORT, 'transfers are append-only: correct with a new transfer');
@@ -249,6 +253,7 @@ CREATE INDEX outbox_of_job ON outbox (job_id) WHERE job_id IS NOT NULL;
 CREATE INDEX outbox_slot ON outbox (chat_id, slot, outbox_id)
   WHERE slot IS NOT NULL AND message_id IS NOT NULL;
 CREATE INDEX outbox_finished ON outbox (finished_at) WHERE state <> 'pending';
+CREATE INDEX outbox_cid ON outbox (cid);
 
 -- Who is active. The epoch only ever grows. The row is for the holder's renewals alone: writers
 -- look at the fence. The columns takeover_… are from before there was a history.
@@ -305,6 +310,13 @@ CREATE TABLE lease_takeovers (
 CREATE TABLE installation (
   only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
   shards   INTEGER NOT NULL CHECK (shards BETWEEN 1 AND 64)
+) STRICT;
+
+-- When the operator was told of which kind of trouble last.
+CREATE TABLE alarms (
+  kind    TEXT NOT NULL PRIMARY KEY,
+  cid     TEXT NOT NULL,
+  told_at REAL NOT NULL
 ) STRICT;
 
 -- The diary that a complaint is looked up in, by its correlation id.

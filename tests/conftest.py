@@ -42,7 +42,8 @@ def log() -> Iterator[LogOfTest]:
     configure("DEBUG", captured.stream)
     yield captured
     unclaimed = [f"{line['event']}: {line.get('exception')}" for line in captured.unclaimed()]
-    assert not unclaimed, "\n\n".join(unclaimed[:3])
+    reports = [str(line["report"]) for line in captured.lines() if "report" in line]
+    assert not unclaimed, "\n\n".join([*unclaimed[:3], *reports[:3]])
 
 
 @pytest.fixture(scope="session")

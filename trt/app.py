@@ -9,17 +9,19 @@ import httpx
 import trio
 from attrs import field, frozen
 
+from trt.actors.alarm_board import AlarmBoard
 from trt.actors.auditor import BooksView
 from trt.actors.bells import Bells
 from trt.actors.door import Door
 from trt.actors.event_log import EventLog, EventTap
-from trt.actors.handling import Shop
 from trt.actors.lease_terms import LeaseTerms
 from trt.actors.metrics import MetricsActor, MetricsTap
+from trt.actors.open_taps import OpenTaps
 from trt.actors.parts import Limits, Mailboxes, Parts, ShardParts
 from trt.actors.reception import Reception
 from trt.actors.tree import tree
-from trt.actors.tree_events import tell
+from trt.actors.tree_events import TreeEvents
+from trt.actors.update_desk import Shop
 from trt.actors.webhook_keeper import WebhookAddress
 from trt.assets import asset
 from trt.catalog.copy_loader import load_copies
@@ -82,12 +84,16 @@ class App:
     engine: str
     """What the database runs on: `sqlite` or `postgres`."""
     is_pooled: bool
+    tree_events: TreeEvents
 
     async def run(  # noqa: ASYNC128 - the tree reports its readiness
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Run until `stop()`; raises when the root's restart budget is spent."""
-        await self.tree.run(task_status=task_status)
+        try:
+            await self.tree.run(task_status=task_status)
+        finally:
+            self.tree_events.end()
 
     def stop(self) -> None:
         """Ask for an ordered stop: no new posts, finish what is in hand, release the lease."""
@@ -129,13 +135,14 @@ def build_app(config: Config, on: Surroundings) -> App:
         return made[0].vitals()
 
     listener = on.listener(_site(config, parts, vitals))
-    root = tree(parts, listener)
+    root, tree_events = tree(parts, listener), TreeEvents(parts.events)
     made.append(
         App(
             parts=parts,
-            tree=Tree(root, on_event=partial(tell, parts.events)),
+            tree=Tree(root, on_event=tree_events.hear),
             engine=on.storage.engine,
             is_pooled=on.storage.is_pooled,
+            tree_events=tree_events,
         )
     )
     return made[0]
@@ -143,7 +150,13 @@ def build_app(config: Config, on: Surroundings) -> App:
 
 def _parts(config: Config, on: Surroundings) -> Parts:
     boxes = Mailboxes.within(on.limits)
-    taps: tuple[Tap, ...] = (EventTap(boxes.event_log.ref), MetricsTap(boxes.metrics.ref), *on.taps)
+    alarms = AlarmBoard()
+    taps: tuple[Tap, ...] = (
+        EventTap(boxes.event_log.ref),
+        MetricsTap(boxes.metrics.ref),
+        alarms,
+        *on.taps,
+    )
     terms = config.lease_terms if on.lease_terms is None else on.lease_terms
     events = EventStream(on.sources, taps)
     kie = KIEClient(
@@ -171,10 +184,12 @@ def _parts(config: Config, on: Surroundings) -> Parts:
         shards=ShardParts.open_all(
             config.shards, terms=terms, ingress_max=on.limits.ingress_channel
         ),
+        taps=OpenTaps(),
         mailboxes=boxes,
         event_log=EventLog(on.storage.db, on.sources),
         metrics=MetricsActor(),
         books=BooksView(),
+        alarms=alarms,
         door=Door(),
         limits=on.limits,
         holder=on.holder,
@@ -327,6 +342,6 @@ def _migrate(config: Config, sources: Sources) -> None:
 
 HTTP_TIMEOUTS = httpx.Timeout(None, connect=10.0, pool=10.0)
 """What ends here was surely not sent. Each call has an overall deadline besides, in its client."""
-HTTP_LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=10)
+HTTP_LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0)
 """Each idle connection is looked at twice per call, and the worker threads of the database are in
 the way each time; ten carry more calls than Telegram allows."""

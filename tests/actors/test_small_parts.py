@@ -1,69 +1,19 @@
-"""Open taps, the door, the ingress channel, the lease's terms and how the timings fit together."""
+"""The door, the ingress channel, the lease's terms and how the timings fit together."""
 
 from datetime import UTC, datetime
 
 import pytest
 import trio
 
-from trt.actors.callback_clock import ANSWER_WITHIN_S
 from trt.actors.dispatcher import SWEEP_EVERY_S, SWEEP_PAUSE_S
 from trt.actors.door import Door, DoorClosed
 from trt.actors.held import Held
+from trt.actors.in_hand import ANSWER_WITHIN_S
 from trt.actors.ingress_channel import IngressChannel
 from trt.actors.lease_terms import LeaseTerms
-from trt.actors.open_taps import ANSWERED_KEPT, OpenTaps
-from trt.actors.passive_responder import GRACE_S
-from trt.domain.ids import BotId, CallbackId, ChatId, Cid, Shard, UpdateId, UserId
+from trt.actors.passive_responder import GRACE_S, LOOK_EVERY_S, TAP_LEFT_S
+from trt.domain.ids import BotId, ChatId, Cid, Shard, UpdateId, UserId
 from trt.storage.inbox import InboxRow
-
-A, B, C = CallbackId("a"), CallbackId("b"), CallbackId("c")
-
-
-def _taps() -> OpenTaps:
-    taps = OpenTaps()
-    for due_s, callback_id in ((1.0, A), (2.0, B), (3.0, C)):
-        taps.open(callback_id, due_s=due_s, cid=Cid("c"), user_id=UserId(1))
-    return taps
-
-
-def test_only_late_taps_are_overdue_and_each_once() -> None:
-    taps = _taps()
-    assert taps.next_due_s() == 1.0
-    assert [late[0] for late in taps.overdue(2.0)] == [A, B]
-    assert taps.overdue(2.0) == []
-    assert taps.next_due_s() == 3.0
-
-
-def test_a_tap_that_was_taken_is_nobodys_any_more() -> None:
-    taps = _taps()
-    taps.take(A)
-    taps.take(CallbackId("never seen"))
-    assert [late[0] for late in taps.overdue(9.0)] == [B, C]
-    assert taps.next_due_s() is None
-
-
-def test_a_tap_seen_twice_keeps_its_first_due_time() -> None:
-    taps = _taps()
-    taps.open(A, due_s=9.0, cid=Cid("c"), user_id=UserId(1))
-    assert [late[0] for late in taps.overdue(1.0)] == [A]
-
-
-def test_a_tap_that_was_answered_is_nobodys_before_and_after() -> None:
-    taps = _taps()
-    for answered in (A, CallbackId("while passive")):
-        taps.note_answered(answered)
-        assert taps.is_answered(answered)
-        taps.open(answered, due_s=0.0, cid=Cid("c"), user_id=UserId(1))
-    assert [late[0] for late in taps.overdue(9.0)] == [B, C]
-    assert not taps.is_answered(B)
-
-
-def test_what_is_remembered_of_answers_is_bounded() -> None:
-    taps = OpenTaps()
-    for number in range(ANSWERED_KEPT + 1):
-        taps.note_answered(CallbackId(str(number)))
-    assert not taps.is_answered(CallbackId("0"))
-    assert taps.is_answered(CallbackId("1"))
 
 
 def test_a_door_that_nobody_runs_is_closed() -> None:
@@ -88,8 +38,9 @@ def test_the_lease_terms_refuse_what_cannot_work() -> None:
 
 def test_the_timings_of_a_tap_fit_into_its_second() -> None:
     assert SWEEP_PAUSE_S < SWEEP_EVERY_S < GRACE_S  # the active instance sees it before the toast
-    assert GRACE_S < 1.0
-    assert ANSWER_WITHIN_S < 1.0
+    assert TAP_LEFT_S + LOOK_EVERY_S <= 0.5  # half of it is left for the call
+    assert GRACE_S + LOOK_EVERY_S <= 0.5
+    assert ANSWER_WITHIN_S <= 0.5
     terms = LeaseTerms()
     assert terms.look_every_s <= 0.3  # a planned handover
     assert terms.ttl_s + terms.look_every_s < 3.0  # a hang

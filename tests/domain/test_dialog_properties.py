@@ -19,7 +19,7 @@ from trt.domain.inputs import ButtonTapped, CommandSent, MediaSent, Person, Text
 from trt.domain.model_card import Catalogue
 from trt.domain.payments import OrderId
 from trt.domain.replies import AnswerCallback, Screen, ScreenId, SendInvoice, SendResult, ShowScreen
-from trt.domain.turn import Announce, EndJob, HandIn
+from trt.domain.turn import Announce, EndJob, Erase, HandIn
 
 READ = load_catalogue(
     Path(__file__).parents[2] / "registry",
@@ -152,7 +152,7 @@ class Walk:
                         self.confirmation = screen
                 case SendInvoice():
                     assert TILL.stars.seal.read(effect.payload) is not None
-                case AnswerCallback():
+                case AnswerCallback() | Erase():
                     pass
                 case Announce() | HandIn() | EndJob() | SendResult():
                     raise AssertionError("no transfers by hand, no jobs")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import closing
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,6 +20,7 @@ from trt.storage.errors import Fenced
 from trt.storage.lease import Acquired, LeaseRow, TakeoverReason
 from trt.storage.postgres_lease import open_postgres_leases
 from trt.storage.sqlite_connection import connect
+from trt.telemetry.events import CATALOGUE, EventName
 
 NAME = "shard-0"
 TTL_S = 60.0
@@ -143,6 +145,27 @@ async def test_who_deposed_and_why_is_shown_before_and_after_the_takeover(door: 
     await take(door, "third")
     words = [handover.word for handover in (await lock_of(door)).handovers]
     assert [word and word.because for word in words] == ["wrong one", "it hangs"]
+
+
+async def test_the_word_is_an_event_as_the_catalogue_has_it(door: Door) -> None:
+    row = await take(door, "first")
+    await deposition.depose(door, NAME, epoch=row.epoch, by="ann at console", because="it hangs")
+    [(name, level, payload)] = await door.db.transact(_noted)
+    kind = CATALOGUE[EventName(name)]
+    assert (name, level) == ("LOCK_DEPOSED", kind.level)
+    said = msgspec.json.decode(payload)
+    assert kind.problem(said) is None
+    assert said == {
+        "lease": NAME,
+        "epoch": row.epoch,
+        "holder": "first",
+        "by": "ann at console",
+        "because": "it hangs",
+    }
+
+
+def _noted(tx: Transaction) -> list[tuple[Any, ...]]:
+    return list(tx.execute("SELECT event, level, payload FROM app_events"))
 
 
 async def test_the_word_about_another_shard_is_not_taken_for_ours(door: Door) -> None:

@@ -37,6 +37,13 @@ def test_a_job_comes_back_as_it_went_in(tx: Transaction, sample: Job) -> None:
     assert jobs.get(tx, JobId("other")) is None
 
 
+@pytest.mark.parametrize("column", ["params", "credits_expected"])
+def test_a_job_of_another_release_is_named_and_raises_nothing(tx: Transaction, column: str) -> None:
+    jobs.insert(tx, FULL, shard=SHARD, epoch=EPOCH)
+    tx.execute(f"UPDATE jobs SET {column} = '<of tomorrow>'")
+    assert jobs.get(tx, FULL.job_id) == UnreadableJob(job_id=FULL.job_id)
+
+
 def test_a_draft_becomes_a_job_once(tx: Transaction) -> None:
     assert jobs.insert(tx, job(1), shard=SHARD, epoch=EPOCH)
     again = evolve(job(2), draft_id=job(1).draft_id)
@@ -288,3 +295,22 @@ def test_what_earlier_holders_called_lately_is_known(tx: Transaction) -> None:
         tx, shard=SHARD, before_epoch=EPOCH + 1, within_s=10.0, now=later(100)
     )
     assert ages == pytest.approx([5.0])
+
+
+def test_calls_are_forgotten_a_while_after_their_jobs_ended_for_good(tx: Transaction) -> None:
+    ended = [evolve(FULL, job_id=job(n).job_id, draft_id=job(n).draft_id) for n in (1, 2, 3)]
+    may_come_late = evolve(job(4), attempt=1)
+    running = evolve(job(5), attempt=1, state=JobState.RUNNING)
+    for each in (*ended, may_come_late, running):
+        jobs.insert(tx, each, shard=SHARD, epoch=EPOCH)
+        job_attempts.begin(tx, each, epoch=EPOCH, now=later(1))
+    jobs.move(tx, may_come_late, JobState.FAILED, epoch=EPOCH, now=later(2), look_again_at=later(9))
+    orphan = evolve(job(6), attempt=1)  # of a job that is gone
+    job_attempts.begin(tx, orphan, epoch=EPOCH, now=later(1))
+    assert job_attempts.prune(tx, before=later(30), limit=9) == 1
+    assert job_attempts.of_job(tx, orphan.job_id) == []
+    assert job_attempts.prune(tx, before=later(31), limit=2) == 2
+    assert job_attempts.prune(tx, before=later(31), limit=2) == 1
+    assert job_attempts.of_job(tx, ended[0].job_id) == []
+    assert job_attempts.of_job(tx, may_come_late.job_id)
+    assert job_attempts.of_job(tx, running.job_id)

@@ -28,7 +28,10 @@ def test_a_session_that_crashes_once_still_answers(seed: int, when: When, log: L
         w.bot.trouble.fail("handle", Bug(), when=when)
         await kit.pressed(anna, kit.CONFIRM)
         await w.settled(120)
-        assert len(w.told(EventName.ACTOR_CRASHED)) == 1
+        [crashed] = w.told(EventName.ACTOR_CRASHED)
+        [report] = w.told(EventName.CRASH_REPORT)
+        assert crashed.fields["cid"] == report.fields["cid"]
+        assert w.told(EventName.UPDATE_RECEIVED, cid=crashed.fields["cid"], kind="callback_query")
         assert len(w.kie.tasks) == 1
         assert len(kit.pictures(anna)) == 1
         await kit.assert_paid_once(w, anna)

@@ -129,7 +129,7 @@ def test_who_waits_longer_than_the_grace_is_told_and_handled_after_the_takeover(
         await w.start()
         tap = anna.tap("cat:image", menu)
         answer = await anna.wait_answer(tap)
-        assert 0.5 < answer.after_s <= 1.0
+        assert 0.3 < answer.after_s <= 0.6
         assert "Обновляемся" in answer.text
         anna.send("/help")
         notice = await anna.wait_message("Обновляемся")

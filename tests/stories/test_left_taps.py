@@ -49,9 +49,9 @@ def test_a_tap_that_nobody_handles_is_answered_within_its_second_and_once(seed: 
     async def story(w: World) -> None:
         await passive_world(w)
         await w.db.transact(inbox.store, [left_tap(w)])
-        await trio.sleep(0.45)
+        await trio.sleep(0.3)
         assert not answers(w), "the active instance has its time"
-        await trio.sleep(0.35)
+        await trio.sleep(0.3)
         [answer] = answers(w)
         assert "Обновляемся" in str(answer.arguments["text"])
         await w.settled(5.0)

@@ -1,6 +1,7 @@
 """Marked secrets, a marked prompt and a marked name go through everything and surface nowhere."""
 
 import json
+import re
 
 import httpx
 
@@ -43,7 +44,9 @@ def test_no_secret_no_prompt_and_no_name_leaves_through_logs_health_metrics_or_e
         w.telegram.faults.add("editMessageText", ServerError(502))
         await _orders(w, anna)
         for when in When:
-            w.bot.trouble.fail("handle", RuntimeError("a bug"), when=when, times=3)
+            bug = RuntimeError(f"a bug about {PROMPT} of {NAME}, with {KIE_KEY}")
+            bug.__cause__ = KeyError(PROMPT)
+            w.bot.trouble.fail("handle", bug, when=when, times=3)
             anna.send(PROMPT)
             await w.settled(20)
         app = w.network.apps.pop("kie.test")
@@ -59,7 +62,12 @@ def test_no_secret_no_prompt_and_no_name_leaves_through_logs_health_metrics_or_e
         seen.append(repr(w.config))
 
     kit.tell(story, environment=ENVIRONMENT, kie=KIEOptions(hmac_key=HMAC_KEY))
-    assert "ACTOR_CRASHED" in log.text()
+    reports = [str(line["report"]) for line in log.lines() if line["event"] == "CRASH_REPORT"]
+    assert len(reports) >= 3 * len(When)
+    for report in reports:
+        assert "RuntimeError, most recent call last:\n" in report
+        assert "caused by KeyError" in report
+        assert re.search(r"\n    trt/actors/session\.py:\d+ in SessionActor\.", report)
     assert len(signatures) >= 3
     everything = "\n".join([log.text(), *seen])
     canaries = [BOT_TOKEN, BOT_TOKEN.partition(":")[2], KIE_KEY, PATH, TOKEN, CALLBACK_KEY]

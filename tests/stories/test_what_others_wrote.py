@@ -2,10 +2,10 @@
 
 import httpx
 
-from tests.stories import kit
+from tests.stories import kit, till_kit
 from trt.domain.ids import JobId
 from trt.sandbox.faults import ServerError
-from trt.sandbox.kie_script import Refuse, Succeed
+from trt.sandbox.kie_script import POLICY, Refuse, Succeed
 from trt.telemetry.events import EventName
 from trt.testing.world import World
 
@@ -45,6 +45,48 @@ def test_an_outbox_row_of_another_release_is_put_aside(seed: int) -> None:
         assert state == "failed"
 
     kit.tell(story, seed)
+
+
+@kit.SEEDS
+def test_a_failed_job_of_another_release_that_may_come_late_crashes_nobody(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna, boris = w.telegram.user(), w.telegram.user(first_name="Борис")
+        w.kie.script(POLICY)
+        await kit.orders_picture(anna)
+        await w.settled(60)
+        await kit.assert_refunded(w, anna)
+        await w.rows("UPDATE jobs SET params = '<of tomorrow>', look_again_at = 0")
+        await till_kit.restart(w, 1)
+        await w.settled(60)
+        assert not w.told(EventName.ACTOR_CRASHED)
+        await kit.orders_picture(boris)
+        await w.settled(60)
+        await kit.assert_paid_once(w, boris)
+        [(state, params)] = await w.rows("SELECT state, params FROM jobs WHERE params LIKE '<%'")
+        assert (state, params) == ("failed", "<of tomorrow>")
+
+    kit.tell(story, seed)
+
+
+@kit.SEEDS
+def test_the_result_of_a_job_of_another_release_is_sent_and_its_money_stays_held(
+    seed: int,
+) -> None:
+    async def story(w: World) -> None:
+        anna = w.telegram.user()
+        await kit.has_confirmation(anna)
+        w.bot.trouble.hold("claim")
+        anna.tap(kit.CONFIRM)
+        await w.settled(90)
+        await w.rows("UPDATE jobs SET params = '<of tomorrow>'")
+        w.bot.trouble.release("claim")
+        await w.settled(60)
+        assert len(kit.pictures(anna)) == 1
+        assert not w.told(EventName.ACTOR_CRASHED)
+        assert (await w.balance(anna.user_id)).reserved_kopecks == kit.PICTURE_KOPECKS
+        assert (await kit.only_job(w, anna)).state == "delivering"
+
+    kit.tell(story, seed, checks_taps=False)
 
 
 @kit.SEEDS

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import trio
 
 from tests.supervision.handlers import Handler, one
@@ -12,9 +13,13 @@ from trt.supervision import (
     Child,
     Crashed,
     CrashReports,
+    Ready,
     Restart,
+    Restarting,
     RestartLimitExceeded,
+    Started,
     StartFailed,
+    Stopped,
     SupervisionEvent,
     Supervisor,
     Tree,
@@ -105,3 +110,65 @@ def test_a_group_of_errors_is_named_by_its_parts() -> None:
     report = crash_report(Crashed(path="p", error=group))
     assert "with ValueError" in report
     assert "with KeyError" in report
+
+
+CRASH = Crashed(path="root/desk/one", error=ValueError(), incarnation=2, was_ready=True)
+
+
+def next_of(*heard: SupervisionEvent) -> list[tuple[str, str]]:
+    """Return which places crashed and what followed, in the order of the reports."""
+    reports: list[str] = []
+    listener = CrashReports(reports.append)
+    for event in heard:
+        listener.hear(event)
+    return [
+        (r.splitlines()[0].split()[-1], r.splitlines()[5].split(": ", 1)[1].strip())
+        for r in reports
+    ]
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        Stopped(path="root/desk"),
+        Crashed(path="root/desk", error=ValueError(), incarnation=1),
+        Started(path="root/desk/one", incarnation=1),
+        Crashed(path="root/desk/one", error=KeyError(), incarnation=1),
+    ],
+)
+def test_a_crash_that_nothing_follows_is_reported_when_its_parent_ends_or_it_begins_anew(
+    ended: SupervisionEvent,
+) -> None:
+    others: list[SupervisionEvent] = [
+        Stopped(path="root/desk/other"),
+        Stopped(path="root/des"),
+        Ready(path=CRASH.path),
+    ]
+    assert next_of(CRASH, *others) == []
+    said = "no restart: its supervisor is starting or stopping"
+    assert next_of(CRASH, *others, ended) == [(CRASH.path, said)]
+
+
+def test_a_hook_that_fails_has_its_own_report_and_takes_none_from_the_crash_before_it() -> None:
+    hook = Crashed(path=CRASH.path, error=KeyError())
+    restarting = Restarting(path=CRASH.path, delay_s=0.1, restarts_in_window=1, restarts_max=3)
+    assert next_of(CRASH, hook, restarting) == [
+        (CRASH.path, "nothing: only the hook failed"),
+        (CRASH.path, "restart 1 of 3 within 0 s, in 0.1 s"),
+    ]
+    assert "incarnation:  none, a hook was called in its name" in crash_report(hook)
+
+
+@every_seed
+async def test_a_crash_carries_the_correlation_id_of_the_message_in_hand() -> None:
+    async def crash(_: Turn[Any]) -> None:
+        raise ValueError
+
+    box = mailbox()
+    heard: list[SupervisionEvent] = []
+    async with running(one(box, Handler(crash)), heard):
+        box.ref.tell_nowait("a", cid="c1d2e3f4")
+        await trio.sleep(5)
+    crashes = [event for event in heard if isinstance(event, Crashed)]
+    assert [crashed.cid for crashed in crashes] == ["c1d2e3f4"] * len(crashes)
+    assert "in hand:      str, attempt 1, cid c1d2e3f4" in crash_report(crashes[0])

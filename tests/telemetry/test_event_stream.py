@@ -115,12 +115,17 @@ def test_the_log_gets_hashes_and_the_taps_get_the_ids(lines: io.StringIO) -> Non
     ]
 
 
-def test_a_crash_is_logged_with_its_traceback_and_named_for_the_taps(lines: io.StringIO) -> None:
+def test_an_error_is_logged_with_its_place_and_named_for_the_taps(lines: io.StringIO) -> None:
     seen: list[Event] = []
     stream = EventStream(FixedSources(), [seen.append])
-    stream.emit(EventName.ACTOR_CRASHED, ValueError("out of cheese"), actor="session/7")
+    try:
+        int("out of cheese")
+    except ValueError as error:
+        stream.emit(EventName.ACTOR_CRASHED, error, actor="session/7")
     line = json.loads(lines.getvalue())
-    assert "ValueError: out of cheese" in line["exception"]
+    assert line["exception"].startswith("  ValueError, most recent call last:\n")
+    assert "tests/telemetry/test_event_stream.py:" in line["exception"]
+    assert "cheese" not in lines.getvalue()
     assert line["error"] == "ValueError"
     assert seen[0].fields == {"actor": "session/7", "error": "ValueError"}
 

@@ -3,7 +3,8 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 
 import pytest
 import structlog
@@ -56,27 +57,89 @@ def test_quieter_levels_are_not_written(lines: io.StringIO) -> None:
     assert [line["event"] for line in parsed(lines)] == ["said"]
 
 
-def test_secrets_are_removed_from_fields_tracebacks_and_foreign_objects(
-    lines: io.StringIO,
-) -> None:
+def test_secrets_are_removed_from_fields_and_foreign_objects(lines: io.StringIO) -> None:
     class Leaky:
         @override
         def __repr__(self) -> str:
             return f"<Leaky {KEY}>"
 
-    def crash(held: str) -> None:
-        raise RuntimeError(f"https://api.telegram.org/bot{held}/getMe said no to {KEY}")
-
-    try:
-        crash(TOKEN)
-    except RuntimeError as error:
-        structlog.get_logger().error("crashed", exc_info=error, where=Leaky(), deep=[{"k": KEY}])
-        logging.getLogger("quart.app").exception("crashed with %s", KEY)
+    structlog.get_logger().error(f"said {KEY}", where=Leaky(), deep=[{"k": KEY, TOKEN: 1}])
+    logging.getLogger("quart.app").error("said %s to %r", KEY, Leaky())
     text = lines.getvalue()
     assert KEY not in text
     assert TOKEN not in text
-    assert "RuntimeError" in text
-    assert text.count(STARS) >= 6
+    assert text.count(STARS) == 6
+
+
+PROMPT = "a red fox"
+
+
+def crash(held: str) -> None:
+    raise RuntimeError(f"cannot draw {held}") from KeyError(held)
+
+
+def log_by_structlog(error: RuntimeError) -> None:
+    structlog.get_logger().error("crashed", exc_info=error)
+
+
+def log_what_is_handled(_: RuntimeError) -> None:
+    structlog.get_logger().exception("crashed")
+
+
+def log_by_library(error: RuntimeError) -> None:
+    logging.getLogger("quart.app").error("crashed", exc_info=error)
+
+
+def log_by_library_what_is_handled(_: RuntimeError) -> None:
+    logging.getLogger("quart.app").exception("crashed")  # noqa: LOG004 - the caller handles
+
+
+@pytest.mark.parametrize(
+    "write",
+    [log_by_structlog, log_what_is_handled, log_by_library, log_by_library_what_is_handled],
+)
+def test_an_error_is_logged_with_its_type_and_places_and_never_with_its_text(
+    lines: io.StringIO, write: Callable[[RuntimeError], None]
+) -> None:
+    try:
+        crash(PROMPT)
+    except RuntimeError as error:
+        error.add_note(PROMPT)
+        write(error)
+    [line] = parsed(lines)
+    assert PROMPT not in lines.getvalue()
+    shown = str(line["exception"]).splitlines()
+    assert shown[0] == "  RuntimeError, most recent call last:"
+    assert re.fullmatch(r"    tests/telemetry/test_json_log\.py:\d+ in crash", shown[2])
+    assert shown[3] == "  caused by KeyError, most recent call last:"
+    assert "exc_info" not in line
+
+
+def test_an_error_among_the_words_of_a_line_is_named_only(lines: io.StringIO) -> None:
+    error = RuntimeError(PROMPT)
+    library = logging.getLogger("psycopg.pool")
+    library.warning("cannot connect: %s, %r", error, error)
+    library.warning("cannot connect: %(why)s", {"why": error})
+    library.warning(error)
+    structlog.get_logger().warning("cannot connect", why=error, all=[error])
+    assert PROMPT not in lines.getvalue()
+    assert [line["event"] for line in parsed(lines)] == [
+        "cannot connect: RuntimeError, 'RuntimeError'",
+        "cannot connect: RuntimeError",
+        "RuntimeError",
+        "cannot connect",
+    ]
+    assert (parsed(lines)[-1]["why"], parsed(lines)[-1]["all"]) == (
+        "RuntimeError",
+        ["RuntimeError"],
+    )
+
+
+def test_no_error_no_places(lines: io.StringIO) -> None:
+    structlog.get_logger().error("no error here", exc_info=True)
+    structlog.get_logger().error("no error here", exc_info=False)
+    logging.getLogger("quart.app").error("no error here", exc_info=True)  # noqa: LOG014 - the point
+    assert ["exception" in line for line in parsed(lines)] == [False] * 3
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ def test_actors_and_channels_are_all_there() -> None:
             "event_log",
             "metrics",
             "listener",
+            "callback_clock",
             "update_ingress",
             "callback_ingress",
             "wake_ups",

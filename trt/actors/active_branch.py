@@ -7,7 +7,6 @@ from typing import TypeVar
 import trio
 
 from trt.actors.bells import callbacks_topic, inbox_topic
-from trt.actors.callback_clock import CallbackClock, TapOpened
 from trt.actors.cashier import AskedToPay, Cashier, CashierParts
 from trt.actors.delivery import Delivery, DeliveryParts, RowsWaiting
 from trt.actors.dispatcher import Dispatcher, DispatcherParts
@@ -23,15 +22,14 @@ from trt.actors.leased_database import LeasedDatabase
 from trt.actors.money_branch import MoneyBranch, checkout_of
 from trt.actors.pace import Pace
 from trt.actors.parts import Parts, ShardParts
-from trt.actors.poller import Poller
 from trt.actors.refusals import RefusalParts, Refusals, Refuse
 from trt.actors.result_sending import ResultCourier
 from trt.actors.sending import RETRY_S, Courier
 from trt.actors.session import HandleUpdate, SessionActor, SessionParts
 from trt.actors.settlement import Clerk
 from trt.actors.unhandled import Desk
-from trt.actors.webhook_keeper import WebhookKeeper
-from trt.domain.ids import JobId, Shard, UserId
+from trt.actors.update_source import update_source
+from trt.domain.ids import JobId, UserId
 from trt.domain.reasons import Reason
 from trt.storage.inbox import InboxRow
 from trt.storage.lease import TakeoverReason
@@ -46,7 +44,6 @@ from trt.supervision import (
     Mailbox,
     MailboxFull,
     Ref,
-    Restart,
     Strategy,
     Supervisor,
 )
@@ -59,7 +56,6 @@ BRANCH_BUDGET = Budget(restarts=8, within_s=60.0)
 KEYED_BUDGET = Budget(restarts=6, within_s=120.0)
 """Per user and per job: with the backoff below that is about half a minute of trying."""
 BACKOFF = Backoff(first_s=0.05, cap_s=10.0, jitter=0.5)
-FIRST_SHARD = Shard(0)
 WITHOUT_A_WORD = frozenset({TakeoverReason.EXPIRED, TakeoverReason.CRASHED})
 """Ends of a holder that one of its updates may have caused. One that gave the lease up in order, or
 was deposed, hands on what it did not get to without a mark against it."""
@@ -80,8 +76,6 @@ class Wiring:
             epoch=held.epoch,
             shard=at.shard,
         )
-        self.taps = at.taps
-        self.clock = Mailbox[TapOpened](f"callback_clock{at.suffix}", 64)
         self.delivery = Mailbox[RowsWaiting](f"delivery{at.suffix}", 256)
         self.keeper = Mailbox[JobGivenUp](f"job_keeper{at.suffix}", 1024)
         self.refusals = Mailbox[Refuse](f"refusals{at.suffix}", 1024)
@@ -90,8 +84,8 @@ class Wiring:
             SpinnerParts(
                 sources=parts.sources,
                 events=parts.events,
-                clock=self.clock.ref,
-                taps=self.taps,
+                clock=parts.mailboxes.callback_clock.ref,
+                taps=parts.taps,
             )
         )
         self.wake_delivery = _waker(self.delivery.ref, RowsWaiting())
@@ -180,12 +174,10 @@ def active_branch(
 ) -> Supervisor:
     """Return what runs only while the lease of a shard is held.
 
-    Every write is fenced by its epoch, and everything that acts is on its leash. Only the callback
-    clock is not: to stop a spinner does no harm, and whoever takes over may come too late for it.
+    Every write is fenced by its epoch, and everything that acts is on its leash.
     """
     wired = Wiring(parts, at, held)
     leashed, stop_s = wired.leashed, parts.limits.job_stop_s
-    clock = CallbackClock(wired.taps, parts.telegram, parts.events)
     return Supervisor(
         "active",
         strategy=Strategy.REST_FOR_ONE,
@@ -194,7 +186,6 @@ def active_branch(
         random=parts.sources.random(),
         children=[
             Child("heartbeat", leashed(_heartbeat(wired)), grace_s=1.0),
-            Child("callback_clock", clock, mailbox=wired.clock, grace_s=1.0),
             Child("delivery", leashed(_delivery(wired)), mailbox=wired.delivery, grace_s=stop_s),
             Child("jobs", wired.jobs),
             Child("job_keeper", leashed(_job_keeper(wired)), mailbox=wired.keeper, grace_s=1.0),
@@ -210,7 +201,7 @@ def active_branch(
             Child("dispatcher", leashed(_dispatcher(wired, updates)), grace_s=1.0),
             Child("janitor", leashed(_janitor(wired)), grace_s=1.0),
             *_money_branch(wired).children(),
-            *_source_of_updates(wired),
+            *update_source(parts, at.shard, wired.leashed),
         ],
     )
 
@@ -240,7 +231,7 @@ def _delivery(wired: Wiring) -> Delivery:
             courier=Courier(
                 telegram=parts.telegram,
                 results=ResultCourier(telegram=parts.telegram, kie=parts.kie, retry_s=RETRY_S),
-                taps=wired.taps,
+                taps=parts.taps,
             ),
             clerk=wired.clerk,
             wake=wired.wake_delivery,
@@ -324,21 +315,6 @@ def _money_branch(wired: Wiring) -> MoneyBranch:
 
 def _janitor(wired: Wiring) -> Janitor:
     return Janitor(JanitorParts(db=wired.db, sources=wired.parts.sources))
-
-
-def _source_of_updates(wired: Wiring) -> list[Child[None]]:
-    """Only who leads the first shard tells Telegram how to reach the bot, or asks for updates."""
-    parts = wired.parts
-    if wired.at.shard != FIRST_SHARD:
-        return []
-    if parts.webhook is None:
-        poller: Actor[None] = Poller(
-            parts.telegram, parts.mailboxes.update_ingress.ref, parts.reception.receive
-        )
-        return [Child("poller", wired.leashed(poller), grace_s=1.0)]
-    keeper: Actor[None] = WebhookKeeper(parts.telegram, parts.events, parts.webhook)
-    leashed = wired.leashed(keeper)
-    return [Child("webhook", leashed, restart=Restart.TRANSIENT, grace_s=1.0)]
 
 
 def _waker(ref: Ref[M], wake_up: M) -> Callable[[], None]:

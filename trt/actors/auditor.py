@@ -86,6 +86,7 @@ class Auditor:
         if problems:
             self._parts.events.emit(
                 EventName.BOOKS_BROKEN,
+                cid=self._parts.sources.token(8),
                 problems_count=len(problems),
                 detail="; ".join(problems[:SHOWN_MAX]),
             )

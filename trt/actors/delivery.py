@@ -81,7 +81,7 @@ class Delivery:
         ctx.ready()
         async with trio.open_nursery() as nursery:
             while not ctx.is_stopping:
-                for row in await self._claim(claimant):
+                for row in sorted(await self._claim(claimant), key=_is_for_later):
                     await self._accept(row, ctx, nursery)
                 self._pace.forget_idle(trio.current_time())
                 with trio.move_on_after(SWEEP_EVERY_S):
@@ -309,6 +309,10 @@ class Delivery:
 
     def _age_s(self, row: OutboxRow) -> float:
         return (self._parts.sources.now() - row.created_at).total_seconds()
+
+
+def _is_for_later(row: OutboxRow) -> bool:
+    return not isinstance(row.reply, AnswerCallback)
 
 
 def _is_result(row: OutboxRow) -> bool:

@@ -97,9 +97,9 @@ class Dispatcher:
             return
         try:
             if row.kind == PRE_CHECKOUT:
-                parts.cashier.tell_nowait(AskedToPay(row))
+                parts.cashier.tell_nowait(AskedToPay(row), cid=row.cid)
             else:
-                parts.sessions.tell_nowait(row.user_id, HandleUpdate(row))
+                parts.sessions.tell_nowait(row.user_id, HandleUpdate(row), cid=row.cid)
         except (MailboxFull, DirectoryFull):
             if row.kind in PAYMENT_KINDS:
                 parts.in_hand.drop(row.update_id)  # money is never refused: the sweep tries again
@@ -108,6 +108,6 @@ class Dispatcher:
 
     def _refuse(self, row: InboxRow) -> None:
         try:
-            self._parts.refusals.tell_nowait(Refuse(row, Reason.MAILBOX_FULL))
+            self._parts.refusals.tell_nowait(Refuse(row, Reason.MAILBOX_FULL), cid=row.cid)
         except MailboxFull:
             self._parts.in_hand.drop(row.update_id)  # the next sweep tries again

@@ -5,16 +5,20 @@ from contextlib import suppress
 import trio
 from attrs import frozen
 
-from trt.actors.callback_clock import ANSWER_WITHIN_S, TapOpened
-from trt.actors.open_taps import OpenTaps
+from trt.actors.callback_clock import TapOpened
+from trt.actors.open_taps import OpenTap, OpenTaps
 from trt.actors.unhandled import TAP_AGE_S_MAX, age_s
 from trt.domain.ids import CallbackId, UpdateId
+from trt.domain.reasons import Reason
+from trt.domain.replies import AnswerCallback
 from trt.sources import Sources
 from trt.storage.inbox import InboxRow
 from trt.supervision import MailboxFull, Ref
 from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream
 
+ANSWER_WITHIN_S = 0.4
+"""Leaves 0.6 s of the promised second for the call itself, also when there is much to do."""
 SPINNER_S = 1.0
 """How long a spinner may turn: an older one has been stopped by now, or it is too late for it."""
 FINISHED_KEPT = 1024
@@ -105,6 +109,9 @@ class InHand:
         if waited_s >= SPINNER_S:
             waited_s = 0.0  # whoever was passive has answered it; the handler's words may follow
         due_s = trio.current_time() + max(0.0, ANSWER_WITHIN_S - waited_s)
-        parts.taps.open(callback_id, due_s=due_s, cid=row.cid, user_id=row.user_id)
+        answer = AnswerCallback(callback_id=callback_id)
+        parts.taps.open(
+            OpenTap(answer=answer, due_s=due_s, cid=row.cid, reason=Reason.DOWNSTREAM_TIMEOUT)
+        )
         with suppress(MailboxFull):  # the clock has wake-ups enough; it reads the board
             parts.clock.tell_nowait(TapOpened())

@@ -5,7 +5,7 @@ from datetime import timedelta
 from attrs import frozen
 
 from trt.sources import Sources
-from trt.storage import inbox, kie_callbacks, outbox
+from trt.storage import inbox, job_attempts, kie_callbacks, outbox
 from trt.storage.database import Database
 from trt.supervision import Context
 
@@ -15,6 +15,7 @@ nobody minds a status message of three days ago that is sent anew instead of bei
 SLICE_MAX = 1000
 """Forgotten in one transaction; more would keep the others waiting."""
 EVERY_S = 3600.0
+_PRUNES = (inbox.prune, outbox.prune, kie_callbacks.prune, job_attempts.prune)
 
 
 @frozen(kw_only=True)
@@ -26,7 +27,7 @@ class JanitorParts:
 
 
 class Janitor:
-    """Deletes handled updates, which hold what people wrote, sent replies and old callbacks.
+    """Deletes handled updates, which hold what people wrote, sent replies, and old jobs' calls.
 
     Receives nothing, owns nothing; a restart only makes it look again.
     """
@@ -43,6 +44,6 @@ class Janitor:
 
     async def _clean(self) -> None:
         db, before = self._parts.db, self._parts.sources.now() - timedelta(hours=KEPT_H)
-        for prune in (inbox.prune, outbox.prune, kie_callbacks.prune):
+        for prune in _PRUNES:
             while await db.transact(prune, before=before, limit=SLICE_MAX) == SLICE_MAX:
                 pass

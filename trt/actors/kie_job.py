@@ -81,7 +81,9 @@ class KIEJobActor:
     async def _recall(self) -> Job | None:
         """Read the row; a former incarnation's open createTask has an unknown outcome."""
         job = await self._parts.db.transact(jobs.get, self._job_id)
-        if job is not None and job.state is JobState.SUBMITTING:
+        if not isinstance(job, Job):
+            return None  # what this release cannot read waits for the one that can
+        if job.state is JobState.SUBMITTING:
             return await self._hand.move(self._parts.clerk.unknown, job, AttemptOutcome.INTERRUPTED)
         return job
 

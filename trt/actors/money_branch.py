@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from trt.actors.alarm_caller import AlarmCaller, AlarmParts
 from trt.actors.auditor import Auditor, AuditorParts
 from trt.actors.checkout import Checkout
 from trt.actors.money_office import MoneyOffice
 from trt.actors.parts import Parts
 from trt.actors.refunder import Refunder, RefunderParts
-from trt.actors.star_reconciler import FIRST_SHARD, ReconcilerParts, StarReconciler
-from trt.domain.ids import Shard
+from trt.actors.star_reconciler import ReconcilerParts, StarReconciler
+from trt.domain.ids import Shard, UserId
+from trt.domain.shard import FIRST_SHARD
 from trt.storage.database import Database
 from trt.supervision import Actor, Child
 
@@ -34,6 +36,9 @@ class MoneyBranch:
         ]
         if self.shard == FIRST_SHARD:
             found.append(Child("auditor", self.leashed(self._auditor()), grace_s=1.0))
+        admin_id = self.parts.shop.till.admin_id
+        if admin_id is not None:
+            found.append(Child("alarms", self.leashed(self._alarms(admin_id)), grace_s=1.0))
         return found
 
     @property
@@ -77,6 +82,21 @@ class MoneyBranch:
         parts = self.parts
         return Auditor(
             AuditorParts(db=self.db, sources=parts.sources, events=parts.events, view=parts.books)
+        )
+
+    def _alarms(self, admin_id: UserId) -> AlarmCaller:
+        parts = self.parts
+        return AlarmCaller(
+            AlarmParts(
+                db=self.db,
+                sources=parts.sources,
+                copies=parts.shop.copies,
+                board=parts.alarms,
+                admin_id=admin_id,
+                shard=self.shard,
+                epoch=self.epoch,
+                wake_delivery=self.wake_delivery,
+            )
         )
 
 

@@ -1,55 +1,86 @@
-"""The taps whose spinner still turns: who may answer them, and by when."""
+"""The taps whose spinner still turns: who may answer them, with what, and by when."""
 
-from trt.domain.ids import CallbackId, Cid, UserId
+from attrs import frozen
 
-ANSWERED_KEPT = 4096
+from trt.domain.ids import CallbackId, Cid
+from trt.domain.reasons import Reason
+from trt.domain.replies import AnswerCallback
+
+REMEMBERED_MAX = 4096
 """More than there are taps in the seconds between an answer and what comes too late for it."""
 
 
+@frozen(kw_only=True)
+class OpenTap:
+    """A tap that must have its answer by a certain time."""
+
+    answer: AnswerCallback
+    """What the clock says if nobody else has answered by then."""
+    due_s: float
+    """On trio's clock."""
+    cid: Cid
+    reason: Reason
+    """Why it is the clock that answers."""
+
+
 class OpenTaps:
-    """Remembers taps from the moment the dispatcher sees them until somebody answers.
+    """Remembers taps from the moment this instance sees them until somebody answers.
 
     Telegram takes one answer per tap. The handler's own answer comes through the outbox; when it is
-    late (a slow or crashing handler), the callback clock takes the tap and answers without words,
-    and while another instance leads the passive responder does. The board belongs to the shard and
-    outlives both branches, so that nobody answers what was answered.
+    late (a slow or crashing handler, an instance that hangs), the callback clock answers. The board
+    belongs to the process and outlives every change of the lease, so that no tap is forgotten in
+    one and nobody answers what was answered.
     """
 
     def __init__(self) -> None:
-        self._due_s: dict[CallbackId, tuple[float, Cid, UserId]] = {}
+        self._open: dict[CallbackId, OpenTap] = {}
+        self._tried: dict[CallbackId, None] = {}
         self._answered: dict[CallbackId, None] = {}
 
-    def open(self, callback_id: CallbackId, *, due_s: float, cid: Cid, user_id: UserId) -> None:
-        """Remember a tap that must be answered by `due_s` on trio's clock."""
-        if callback_id not in self._answered:
-            self._due_s.setdefault(callback_id, (due_s, cid, user_id))
+    def open(self, tap: OpenTap) -> bool:
+        """Remember a tap; of two views of the same one the more urgent counts.
+
+        Returns:
+            False when it was not needed: answered, tried, or watched more closely already.
+        """
+        callback_id = tap.answer.callback_id
+        known = self._open.get(callback_id)
+        if (
+            callback_id in self._answered
+            or callback_id in self._tried
+            or (known is not None and known.due_s <= tap.due_s)
+        ):
+            return False
+        self._open[callback_id] = tap
+        return True
 
     def take(self, callback_id: CallbackId) -> None:
         """Take a tap to answer it: nobody else has to."""
-        self._due_s.pop(callback_id, None)
+        self._open.pop(callback_id, None)
 
     def note_answered(self, callback_id: CallbackId) -> None:
         """Remember that a tap has its answer."""
         self.take(callback_id)
-        self._answered[callback_id] = None
-        if len(self._answered) > ANSWERED_KEPT:
-            del self._answered[next(iter(self._answered))]
+        _remember(self._answered, callback_id)
 
     def is_answered(self, callback_id: CallbackId) -> bool:
         """Whether a tap has its answer, as far as this instance knows."""
         return callback_id in self._answered
 
-    def overdue(self, now_s: float) -> list[tuple[CallbackId, Cid, UserId]]:
-        """Take every tap that nobody answered in time."""
-        late = [
-            (callback_id, cid, user_id)
-            for callback_id, (due_s, cid, user_id) in self._due_s.items()
-            if due_s <= now_s
-        ]
-        for callback_id, _, _ in late:
-            del self._due_s[callback_id]
+    def overdue(self, now_s: float) -> list[OpenTap]:
+        """Take every tap that nobody answered in time, for the one try that the clock has."""
+        late = [tap for tap in self._open.values() if tap.due_s <= now_s]
+        for tap in late:
+            del self._open[tap.answer.callback_id]
+            _remember(self._tried, tap.answer.callback_id)
         return late
 
     def next_due_s(self) -> float | None:
         """Return the earliest due time, or None when every spinner has stopped."""
-        return min((due_s for due_s, _, _ in self._due_s.values()), default=None)
+        return min((tap.due_s for tap in self._open.values()), default=None)
+
+
+def _remember(taps: dict[CallbackId, None], callback_id: CallbackId) -> None:
+    taps[callback_id] = None
+    if len(taps) > REMEMBERED_MAX:
+        del taps[next(iter(taps))]

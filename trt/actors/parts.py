@@ -5,12 +5,13 @@ from collections.abc import Callable
 import trio
 from attrs import frozen
 
+from trt.actors.alarm_board import AlarmBoard
 from trt.actors.auditor import BooksView
 from trt.actors.bells import Bells
+from trt.actors.callback_clock import TapOpened
 from trt.actors.callback_ingress import Store
 from trt.actors.door import Door
 from trt.actors.event_log import EventLog
-from trt.actors.handling import Shop
 from trt.actors.ingress_channel import IngressChannel
 from trt.actors.lease_terms import LeaseTerms
 from trt.actors.lock_keeper import LockView
@@ -18,6 +19,7 @@ from trt.actors.metrics import MetricsActor
 from trt.actors.open_taps import OpenTaps
 from trt.actors.pace import BOT_RATE, CHAT_RATE, Rate
 from trt.actors.reception import Reception
+from trt.actors.update_desk import Shop
 from trt.actors.update_ingress import Accept
 from trt.actors.webhook_keeper import WebhookAddress
 from trt.domain.ids import JobId, Shard
@@ -36,6 +38,7 @@ INGRESS_CHANNEL_MAX = 256
 INGRESS_MAILBOX_MAX = 256
 CALLBACK_CHANNEL_MAX = 256
 CALLBACK_MAILBOX_MAX = 128
+CLOCK_MAILBOX_MAX = 64
 EVENTS_MAX = 8192
 
 
@@ -86,7 +89,6 @@ class ShardParts:
     ingress: IngressChannel
     callbacks: CallbackChannel
     lock_view: LockView
-    taps: OpenTaps
 
     @classmethod
     def open_all(
@@ -102,7 +104,6 @@ class ShardParts:
                 ingress=IngressChannel(ingress_max, name=f"ingress{suffix}"),
                 callbacks=CallbackChannel.open(),
                 lock_view=LockView(),
-                taps=OpenTaps(),
             )
             for shard, suffix in numbered
         )
@@ -116,6 +117,7 @@ class Mailboxes:
     metrics: Mailbox[Event]
     update_ingress: Mailbox[Accept]
     callback_ingress: Mailbox[Store]
+    callback_clock: Mailbox[TapOpened]
 
     @classmethod
     def within(cls, limits: Limits) -> "Mailboxes":
@@ -125,6 +127,7 @@ class Mailboxes:
             metrics=Mailbox("metrics", EVENTS_MAX),
             update_ingress=Mailbox("update_ingress", limits.ingress_mailbox),
             callback_ingress=Mailbox("callback_ingress", CALLBACK_MAILBOX_MAX),
+            callback_clock=Mailbox("callback_clock", CLOCK_MAILBOX_MAX),
         )
 
 
@@ -149,10 +152,13 @@ class Parts:
     reception: Reception
     shards: tuple[ShardParts, ...]
     """By number."""
+    taps: OpenTaps
+    """One for all shards, and for whoever leads."""
     mailboxes: Mailboxes
     event_log: EventLog
     metrics: MetricsActor
     books: BooksView
+    alarms: AlarmBoard
     door: Door
     limits: Limits
     holder: str

@@ -8,11 +8,12 @@ import trio
 from attrs import frozen
 
 from trt.actors.bells import Bell, inbox_topic, ring_out
+from trt.actors.callback_clock import TapOpened
 from trt.actors.checkout import Checkout
-from trt.actors.open_taps import OpenTaps
+from trt.actors.open_taps import OpenTap, OpenTaps
 from trt.domain import screens
 from trt.domain.copy import Copies, language_of
-from trt.domain.ids import CallbackId, Shard, UserId
+from trt.domain.ids import CallbackId, Cid, Shard, UserId
 from trt.domain.reasons import Reason
 from trt.domain.replies import AnswerCallback
 from trt.sources import Sources
@@ -20,20 +21,20 @@ from trt.storage import inbox, outbox
 from trt.storage.database import Database, Transaction
 from trt.storage.errors import DatabaseUnavailable
 from trt.storage.inbox import InboxRow, InboxState
-from trt.supervision import Context
+from trt.supervision import Context, MailboxFull, Ref
 from trt.telegram.client import TelegramClient
 from trt.telegram.errors import TelegramUnavailable
 from trt.telegram.updates import PAYMENT_KINDS, PRE_CHECKOUT, Unsupported, read_event
 from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream
 
-GRACE_S = 0.55
+GRACE_S = 0.4
 """How long the active instance may take to claim an update before the user is told to wait."""
 LOOK_EVERY_S = 0.1
 CHECK_S = 0.2
 """How long the database may take to say who was claimed; then everybody in question is told."""
 NOTICE_EVERY_S = 60.0
-TAP_LEFT_S = 0.5
+TAP_LEFT_S = 0.35
 """How long a tap that the active instance took itself may be seen unanswered. With two looks and
 the call itself that is less than the promised second."""
 TAPS_MAX = 500
@@ -51,6 +52,8 @@ class PassiveParts:
     copies: Copies
     shard: Shard
     taps: OpenTaps
+    clock: Ref[TapOpened]
+    """Who answers taps."""
     checkout: Checkout
     refuse: Callable[[Transaction, InboxRow], None] | None
     """PASSIVE_MODE=reject: closes the row; None with `hold`, where it waits for the takeover."""
@@ -110,17 +113,22 @@ class PassiveResponder:
             with suppress(DatabaseUnavailable):
                 rows, answers = await self._parts.db.transact(self._unanswered)
                 now_s = trio.current_time()
-                ids = [*(row.callback_id for row in rows), *(each.callback_id for each in answers)]
+                ids = [
+                    *(row.callback_id for row in rows),
+                    *(each.callback_id for each, _ in answers),
+                ]
                 seen_s = {tap: seen_s.get(tap, now_s) for tap in ids if tap is not None}
                 left = {tap for tap, since_s in seen_s.items() if now_s - since_s >= TAP_LEFT_S}
                 for row in rows:
                     if row.callback_id in left:
                         nursery.start_soon(self._respond, row)
-                for answer in answers:
+                for answer, cid in answers:
                     if answer.callback_id in left:
-                        nursery.start_soon(self._answer, answer)
+                        self._answer(answer, cid)
 
-    def _unanswered(self, tx: Transaction) -> tuple[list[InboxRow], list[AnswerCallback]]:
+    def _unanswered(
+        self, tx: Transaction
+    ) -> tuple[list[InboxRow], list[tuple[AnswerCallback, Cid]]]:
         """Read the taps that nobody has handled, and those whose answer waits to be sent."""
         shard = self._parts.shard
         return (
@@ -184,8 +192,9 @@ class PassiveResponder:
         copy = self._parts.copies.of(language_of(read[0].language_code))
         try:
             if row.callback_id is not None:
-                return await self._answer(
-                    AnswerCallback(callback_id=row.callback_id, text=screens.passive_toast(copy))
+                toast = screens.passive_toast(copy)
+                return self._answer(
+                    AnswerCallback(callback_id=row.callback_id, text=toast), row.cid
                 )
             if not self._may_notice(row.user_id):
                 return False
@@ -195,19 +204,15 @@ class PassiveResponder:
             return False  # the update itself is safe in the inbox
         return True
 
-    async def _answer(self, answer: AnswerCallback) -> bool:
-        """Answer a tap, once; False if it was answered before or cannot be."""
-        taps = self._parts.taps
-        if taps.is_answered(answer.callback_id):
-            return False
-        taps.note_answered(answer.callback_id)
-        try:
-            await self._parts.telegram.answer_callback_query(
-                answer.callback_id, answer.text, is_alert=answer.is_alert
-            )
-        except TelegramUnavailable:
-            return False
-        return True
+    def _answer(self, answer: AnswerCallback, cid: Cid) -> bool:
+        """Have a tap answered, once: by the clock, which lives on when this instance takes over."""
+        due_s = trio.current_time()
+        is_new = self._parts.taps.open(
+            OpenTap(answer=answer, due_s=due_s, cid=cid, reason=Reason.PASSIVE_REJECT)
+        )
+        with suppress(MailboxFull):  # the clock has wake-ups enough; it reads the board
+            self._parts.clock.tell_nowait(TapOpened())
+        return is_new
 
     def _may_notice(self, user_id: UserId) -> bool:
         now_s = trio.current_time()

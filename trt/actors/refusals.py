@@ -59,6 +59,7 @@ class Refusals:
                 cid=row.cid,
                 update_id=row.update_id,
                 user_id=row.user_id,
+                kind=row.kind,
                 reason_code=reason,
             )
             parts.wake_delivery()

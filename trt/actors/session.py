@@ -7,8 +7,9 @@ from typing import assert_never
 import trio
 from attrs import frozen
 
-from trt.actors.handling import AlreadyEnded, EarlierFirst, Handled, JobBooks, Shop, Stamp, handle
+from trt.actors.handling import AlreadyEnded, EarlierFirst, Handled, handle
 from trt.actors.in_hand import InHand
+from trt.actors.update_desk import JobBooks, Shop, Stamp
 from trt.domain.ids import DraftId, JobId, Shard
 from trt.domain.payments import OrderId
 from trt.sources import Sources

@@ -20,6 +20,7 @@ from trt.domain.replies import Reply, Screen, ShowScreen
 from trt.storage import job_attempts, jobs, ledger, outbox
 from trt.storage.database import Transaction
 from trt.storage.job_attempts import AttemptOutcome
+from trt.storage.jobs import UnreadableJob
 from trt.storage.ledger import Captured, Released, Reserved
 from trt.telemetry.events import EventName, FieldValue
 
@@ -148,6 +149,8 @@ class Clerk:
         """A part of the result has arrived; the last one takes the money."""
         job = jobs.get(tx, job_id)
         assert job is not None, "a result without a job"
+        if isinstance(job, UnreadableJob):
+            return ()  # it is left to the release that can read it
         if job.state is not JobState.DELIVERING or outbox.results_of(tx, job_id).pending:
             return ()  # more is to come; or it was fetched once more, or came late: for nothing
         return self._delivered(tx, job, now)
@@ -158,7 +161,7 @@ class Clerk:
         """A part of the result will never arrive; without any other the money goes back."""
         job = jobs.get(tx, job_id)
         results = outbox.results_of(tx, job_id)
-        if job is None or job.state is not JobState.DELIVERING or results.pending:
+        if not isinstance(job, Job) or job.state is not JobState.DELIVERING or results.pending:
             return ()
         if results.sent:
             return self._delivered(tx, job, now)
@@ -169,6 +172,8 @@ class Clerk:
         """A part of the result could not be sent for long: offer to fetch it while it lives."""
         job = jobs.get(tx, job_id)
         assert job is not None, "a result without a job"
+        if isinstance(job, UnreadableJob):
+            return ()
         if not job.has_result(now):
             return self.result_lost(tx, job_id, Reason.DELIVERY_FAILED, now)
         card, copy = self._words(job)
@@ -235,7 +240,7 @@ class Clerk:
     ) -> Happenings:
         """Like `failed`, for who knows only the id; nothing happens if the job ended before."""
         job = jobs.get(tx, job_id)
-        if job is None or job.state.is_final:
+        if not isinstance(job, Job) or job.state.is_final:
             return ()
         ended = self.failed(tx, job, reason, None, now)
         return () if ended is None else ended[1]

@@ -7,9 +7,9 @@ from attrs import define, frozen
 
 from trt.actors.money_desk import MoneyDesk
 from trt.actors.money_office import MoneyOffice
-from trt.domain.ids import Cid, Shard, UserId
+from trt.domain.ids import Cid, UserId
 from trt.domain.payments import Payment, PaymentKey, PaymentState, Source, star_payment
-from trt.domain.shard import shard_of
+from trt.domain.shard import FIRST_SHARD, shard_of
 from trt.storage import payments, reconciliations
 from trt.storage.database import Database, Transaction
 from trt.storage.payments import PaymentRow
@@ -27,7 +27,6 @@ YOUNG_S = 60.0
 """The update of such a payment is surely still on its way: it brings the better words."""
 UNKNOWN_AFTER_S = 3600.0
 UNKNOWN_MAX = 20
-FIRST_SHARD = Shard(0)
 
 
 @frozen(kw_only=True)
@@ -99,6 +98,7 @@ class StarReconciler:
         await self._name_unknown(found)
         parts.office.events.emit(
             EventName.STARS_RECONCILED,
+            cid=self._cid(),
             seen=found.seen,
             credited=found.credited,
             taken_back=found.taken_back,
@@ -120,6 +120,7 @@ class StarReconciler:
                 found.other += 1
                 parts.office.events.emit(
                     EventName.STARS_WENT,
+                    cid=self._cid(),
                     external_id=line.charge_id,
                     stars=line.amount_stars,
                     kind=line.kind,

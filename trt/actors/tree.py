@@ -4,6 +4,7 @@ import trio
 
 from trt.actors.active_branch import active_branch
 from trt.actors.callback_bell import CallbackBell
+from trt.actors.callback_clock import CallbackClock
 from trt.actors.callback_ingress import CallbackIngress
 from trt.actors.held import Held
 from trt.actors.lock_keeper import LockKeeper, LockParts
@@ -31,6 +32,7 @@ def tree(parts: Parts, listener: Actor[None]) -> Supervisor:
     ingress = UpdateIngress(parts.ingress_db, [at.ingress for at in parts.shards], parts.events)
     wake_jobs = [at.callbacks.send for at in parts.shards]
     callbacks = CallbackIngress(parts.ingress_db, wake_jobs, parts.sources, parts.events)
+    clock = CallbackClock(parts.taps, parts.telegram, parts.events)
     wake_ups = WakeUps(parts.wake_source, parts.bells, parts.events)
     return Supervisor(
         "trt",
@@ -41,6 +43,7 @@ def tree(parts: Parts, listener: Actor[None]) -> Supervisor:
             Child("event_log", parts.event_log, mailbox=boxes.event_log, grace_s=2.0, drains=True),
             Child("metrics", parts.metrics, mailbox=boxes.metrics, grace_s=1.0, drains=True),
             Child("listener", listener, grace_s=2.0),
+            Child("callback_clock", clock, mailbox=boxes.callback_clock, grace_s=1.0),
             Child("update_ingress", ingress, mailbox=boxes.update_ingress, grace_s=3.0),
             Child("callback_ingress", callbacks, mailbox=boxes.callback_ingress, grace_s=3.0),
             Child("wake_ups", wake_ups, grace_s=1.0),
@@ -97,6 +100,7 @@ def passive_branch(
     parts: Parts, at: ShardParts, updates: "trio.MemoryReceiveChannel[InboxRow]"
 ) -> Supervisor:
     """Return what runs while another instance leads a shard: it leaves the flow alone."""
+    boxes = parts.mailboxes
     responder = PassiveResponder(
         PassiveParts(
             db=parts.db,
@@ -105,7 +109,8 @@ def passive_branch(
             telegram=parts.telegram,
             copies=parts.shop.copies,
             shard=at.shard,
-            taps=at.taps,
+            taps=parts.taps,
+            clock=boxes.callback_clock.ref,
             checkout=checkout_of(parts),
             refuse=rejecting(parts.sources) if parts.refuses_when_passive else None,
         ),

@@ -4,6 +4,7 @@ from typing import assert_never
 
 from trt.supervision import (
     Crashed,
+    CrashVerdicts,
     DeadLettered,
     DidNotStop,
     GaveUp,
@@ -13,18 +14,43 @@ from trt.supervision import (
     Stopped,
     StopRequested,
     SupervisionEvent,
+    crash_report,
 )
-from trt.telemetry.events import EventName
+from trt.telemetry.events import EventName, FieldValue
 from trt.telemetry.stream import EventStream
 
 
-def tell(events: EventStream, event: SupervisionEvent) -> None:
-    """Tell one supervision event; messages and error texts stay out, the log has the traceback."""
+class TreeEvents:
+    """Tells supervision events; messages and texts of errors stay out.
+
+    A crash is told twice: at once as `ACTOR_CRASHED`, and as `CRASH_REPORT`, with the places in the
+    code, when it is known what follows from it.
+    """
+
+    def __init__(self, events: EventStream) -> None:
+        self._events = events
+        self._verdicts = CrashVerdicts(self._report)
+
+    def hear(self, event: SupervisionEvent) -> None:
+        """Tell one event, and the reports on crashes that wait for it."""
+        _tell(self._events, event)
+        self._verdicts.hear(event)
+
+    def end(self) -> None:
+        """Tell the reports that are still open, at the end of the tree."""
+        self._verdicts.end()
+
+    def _report(self, crashed: Crashed, verdict: Restarting | GaveUp | None) -> None:
+        report = crash_report(crashed, verdict)
+        self._events.emit(EventName.CRASH_REPORT, **_about(crashed), report=report)
+
+
+def _tell(events: EventStream, event: SupervisionEvent) -> None:
     match event:
         case Started(path=path, incarnation=incarnation):
             events.emit(EventName.ACTOR_STARTED, actor=path, incarnation=incarnation)
-        case Crashed(path=path, error=error):
-            events.emit(EventName.ACTOR_CRASHED, error, actor=path)
+        case Crashed():
+            events.emit(EventName.ACTOR_CRASHED, **_about(event))
         case Restarting(path=path, delay_s=delay_s):
             events.emit(EventName.ACTOR_RESTARTING, actor=path, delay_s=round(delay_s, 3))
         case GaveUp(path=path):
@@ -45,3 +71,10 @@ def tell(events: EventStream, event: SupervisionEvent) -> None:
             pass
         case _:
             assert_never(event)
+
+
+def _about(crashed: Crashed) -> dict[str, FieldValue]:
+    about: dict[str, FieldValue] = {"actor": crashed.path, "error": type(crashed.error).__name__}
+    if crashed.cid is not None:
+        about["cid"] = crashed.cid
+    return about

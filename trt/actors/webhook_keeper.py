@@ -1,22 +1,17 @@
 """WebhookKeeper: the active instance tells Telegram where to post, and drops nothing."""
 
-from typing import assert_never
-
 from attrs import frozen
 
+from trt.actors.telegram_setup import set_up
 from trt.secret import Secret
 from trt.supervision import Context
 from trt.telegram.client import TelegramClient
-from trt.telegram.errors import TelegramUnauthorized, TelegramUnavailable
-from trt.telegram.outcomes import Conflict, Done, RateLimited, Rejected
 from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream
 
 ALLOWED_UPDATES = ("message", "callback_query", "pre_checkout_query")
 """What the bot handles; without the list Telegram would keep whatever was set before."""
 CONNECTIONS_MAX = 40
-RETRY_S = 5.0
-RETRY_REFUSED_S = 60.0
 
 
 @frozen(kw_only=True)
@@ -49,30 +44,18 @@ class WebhookKeeper:
 
     async def _set(self) -> float | None:
         """Try once; returns the seconds until the next try, or None when it is set."""
-        try:
-            outcome = await self._telegram.set_webhook(
+        not_yet = await set_up(
+            self._telegram.set_webhook(
                 self._address.url.reveal(),
                 secret_token=self._address.secret_token.reveal(),
                 allowed_updates=ALLOWED_UPDATES,
                 max_connections=CONNECTIONS_MAX,
             )
-        except TelegramUnavailable:
-            return self._failed("unavailable", RETRY_S)
-        except TelegramUnauthorized:
-            return self._failed("TELEGRAM_BOT_TOKEN is not accepted", RETRY_REFUSED_S)
-        match outcome:
-            case Done():
-                self._events.emit(EventName.WEBHOOK_SET)
-                return None
-            case RateLimited(retry_after_s=retry_after_s):
-                return self._failed("rate limited", retry_after_s)
-            case Conflict(description=description):
-                return self._failed(description, RETRY_S)
-            case Rejected(description=description):
-                return self._failed(description, RETRY_REFUSED_S)
-            case _:
-                assert_never(outcome)
-
-    def _failed(self, reason: str, pause_s: float) -> float:
-        self._events.emit(EventName.WEBHOOK_FAILED, reason=reason, retry_after_s=pause_s)
-        return pause_s
+        )
+        if not_yet is None:
+            self._events.emit(EventName.WEBHOOK_SET)
+            return None
+        self._events.emit(
+            EventName.WEBHOOK_FAILED, reason=not_yet.reason, retry_after_s=not_yet.retry_after_s
+        )
+        return not_yet.retry_after_s

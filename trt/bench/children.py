@@ -1,5 +1,6 @@
 """The processes of a bench: started, spoken to over pipes, and ended one by one by their handle."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -111,6 +112,13 @@ async def run_load(order: LoadOrder, said: Path) -> LoadResult:
         if not answer:
             raise ChildFailed(f"The load generator failed:\n{last_words(said)}")
         return msgspec.json.decode(answer, type=LoadResult)
+
+
+async def end_on_sigterm() -> None:
+    """End as on Ctrl-C, and not without those that were started."""
+    with trio.open_signal_receiver(signal.SIGTERM) as signals:
+        async for _ in signals:
+            raise KeyboardInterrupt
 
 
 def last_words(said: Path, size: int = 2000) -> str:

@@ -1,4 +1,4 @@
-"""`trt bench ingest`, `flow`, `jobs`, `failover`, `runtime`: arguments, and what they print."""
+"""`trt bench`, with its kinds: their arguments, and what they print."""
 
 import argparse
 import sys
@@ -10,6 +10,9 @@ from typing import Any
 import msgspec
 import trio
 
+from trt.bench.chaos import bench_chaos
+from trt.bench.chaos_plan import ChaosPlan
+from trt.bench.chaos_report import chaos_table
 from trt.bench.failover import bench_failover, strikes_at
 from trt.bench.failover_database import ENGINES
 from trt.bench.failover_report import failover_table, round_line
@@ -26,6 +29,8 @@ CONNECTIONS_MAX = 1_000
 SECONDS_MAX = 600.0
 ROUNDS_MAX = 100
 JOBS_MAX = 5_000
+KILLS_MAX = 1_000
+SEED_MAX = 2**32
 
 
 def add_bench_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -59,6 +64,14 @@ def add_bench_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPa
     )
     failover.add_argument("--json", action="store_true", help="print the figures for machines")
     failover.set_defaults(command=_failover)
+
+    chaos = kinds.add_parser("chaos", help="kills and misfortunes while people order")
+    chaos.add_argument("--jobs", type=_count(JOBS_MAX), default=2000)
+    chaos.add_argument("--kills", type=_count(KILLS_MAX), default=200)
+    chaos.add_argument("--engine", choices=ENGINES, default="sqlite")
+    chaos.add_argument("--seed", type=_count(SEED_MAX), help="of another run, to repeat its plan")
+    chaos.add_argument("--json", action="store_true", help="print the figures for machines")
+    chaos.set_defaults(command=_chaos)
 
     runtime = kinds.add_parser("runtime", help="our actors beside bare trio, pykka and thespian")
     runtime.add_argument("--quick", action="store_true", help="small counts, rough figures")
@@ -131,6 +144,22 @@ def _failover(chosen: argparse.Namespace, _: Mapping[str, str]) -> int:
         )
     _print(report, None if chosen.json else failover_table(report))
     return 0 if report.is_met else 1
+
+
+def _chaos(chosen: argparse.Namespace, _: Mapping[str, str]) -> int:
+    sources = SystemSources()
+    seed = sources.random().randint(1, SEED_MAX) if chosen.seed is None else chosen.seed
+    plan = ChaosPlan(seed=seed, jobs=chosen.jobs, kills=chosen.kills)
+    sys.stderr.write(f"--seed {seed}, about {plan.over_s:.0f} s\n")
+
+    def on_news(news: str) -> None:
+        if not chosen.json:
+            sys.stderr.write(f"{news}\n")
+
+    with tempfile.TemporaryDirectory(prefix="trt-bench-") as folder:
+        report = bench_chaos(chosen.engine, Path(folder), sources, plan, on_news)
+    _print(report, None if chosen.json else chaos_table(report))
+    return 1 if report.problems else 0
 
 
 def _runtime(chosen: argparse.Namespace, _: Mapping[str, str]) -> int:

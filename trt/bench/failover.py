@@ -1,6 +1,5 @@
 """`trt bench failover`: two instances, one active, and how long nobody is when that one goes."""
 
-import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import trio
 from attrs import frozen
 
-from trt.bench.children import LOOPBACK
+from trt.bench.children import LOOPBACK, end_on_sigterm
 from trt.bench.failover_balancer import Balancer
 from trt.bench.failover_database import SharedDatabase, shared_database
 from trt.bench.failover_outside import Outside
@@ -91,7 +90,7 @@ async def arena(
             balancer=balancer,
         )
         outside = Outside(sources=sources, call_back=traffic.call_back)
-        nursery.start_soon(_end_on_sigterm)
+        nursery.start_soon(end_on_sigterm)
         await nursery.start(outside.serve, listener)
         pair = Pair(seats=(_seat(0, places, database), _seat(1, places, database)), nursery=nursery)
         await pair.start()
@@ -195,13 +194,6 @@ def _target_s(strike: Strike, *, sees_crashes: bool) -> float:
 
 def _quantile(in_order: Sequence[float], share: float) -> float:
     return in_order[min(len(in_order) - 1, int(share * len(in_order)))]
-
-
-async def _end_on_sigterm() -> None:
-    """End as on Ctrl-C, and not without those that were started."""
-    with trio.open_signal_receiver(signal.SIGTERM) as signals:
-        async for _ in signals:
-            raise KeyboardInterrupt
 
 
 def _place(folder: Path, outside_port: int) -> Place:

@@ -15,10 +15,11 @@ from trt.sources import Sources
 GENERATION_S = 0.1
 """How long a generation takes; the callback comes right after."""
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b"
-_PNG = bytes.fromhex(
+PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c02"
     "0000000b4944415478da6364f80f00010501012718e3660000000049454e44ae426082"
 )
+"""The smallest picture there is."""
 
 
 @frozen
@@ -82,7 +83,7 @@ class Outside:
 
     def _answer(self, request: _Request, nursery: trio.Nursery) -> bytes:
         if request.path.startswith("/results/"):
-            return _reply(_PNG, b"image/png")
+            return _reply(PNG, b"image/png")
         if request.path.startswith("/api/v1/jobs/createTask"):
             task_id = f"task-{len(self.tasks)}"
             self.tasks[task_id] = self._now_s()

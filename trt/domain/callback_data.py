@@ -166,6 +166,13 @@ class PickLanguage:
 
 
 @frozen
+class Forget:
+    """Erase what the user told us; asks before it does."""
+
+    is_confirmed: bool = False
+
+
+@frozen
 class Unknown:
     """Nothing that this version of the bot ever put on a button."""
 
@@ -186,6 +193,7 @@ Tap = (
     | OpenHelp
     | OpenLanguages
     | PickLanguage
+    | Forget
     | Unknown
 )
 
@@ -200,8 +208,11 @@ _WORDS: Final[dict[str, Tap]] = {
     "topup": OpenTopUp(),
     "help": OpenHelp(),
     "language": OpenLanguages(),
+    "forget": Forget(),
+    "forget:yes": Forget(is_confirmed=True),
     **{f"cat:{category}": OpenCategory(category) for category in Category},
 }
+_WORD_OF: Final = {tap: word for word, tap in _WORDS.items()}
 
 _ID = r"[0-9A-Za-z_-]{1,40}"
 _SHAPE: Final = re.compile(
@@ -304,10 +315,10 @@ def size_bytes(tap: Tap) -> int:
 
 def _written(tap: Tap) -> str:  # noqa: C901, PLR0912 - one line per kind of button
     match tap:
-        case MainMenu(is_new):
-            return "main_menu:new" if is_new else "main_menu"
-        case OpenCategory(category):
-            return f"cat:{category}"
+        case MainMenu() | OpenCategory() | OpenHelp() | OpenLanguages() | Forget():
+            return _WORD_OF[tap]
+        case OpenJobs() | OpenBalance() | OpenTopUp():
+            return _WORD_OF[tap]
         case OpenModel(model_id):
             return f"model:{model_id}"
         case BeginOrder(model_id):
@@ -328,24 +339,14 @@ def _written(tap: Tap) -> str:  # noqa: C901, PLR0912 - one line per kind of but
             return _joined("back", draft_id)
         case Repeat(job_id):
             return f"repeat:{job_id}"
-        case OpenJobs():
-            return "jobs"
         case TakeBack(job_id, is_listed):
             return f"takeback:{job_id}{':list' if is_listed else ''}"
         case GetResult(job_id):
             return f"result:{job_id}"
-        case OpenBalance():
-            return "balance"
-        case OpenTopUp():
-            return "topup"
         case PickPackage(source, size):
             return f"topup:{source}:{size}"
         case DecideReceipt(order_id, is_approved):
             return f"receipt:{order_id}:{'ok' if is_approved else 'no'}"
-        case OpenHelp():
-            return "help"
-        case OpenLanguages():
-            return "language"
         case PickLanguage(language):
             return f"lang:{language}"
         case Unknown(data):

@@ -5,7 +5,7 @@ from typing import assert_never
 from attrs import evolve
 
 from trt.domain import callback_data as tap
-from trt.domain import job_steps, menu_screens, order_steps, wallet_steps
+from trt.domain import job_steps, menu_screens, order_steps, privacy_steps, wallet_steps
 from trt.domain.copy import language_of
 from trt.domain.ids import JobId
 from trt.domain.inputs import (
@@ -54,10 +54,10 @@ def job_named(event: Event) -> JobId | None:
 
 
 def wants_jobs(event: Event) -> bool:
-    """Return whether the answer may be the list, for the caller to load `Situation.own_jobs`."""
+    """Return whether the answer hangs on the jobs, for the caller to load `Situation.own_jobs`."""
     match event:
         case ButtonTapped(data=data):
-            return isinstance(tap.parse(data), tap.OpenJobs | tap.TakeBack)
+            return isinstance(tap.parse(data), tap.OpenJobs | tap.TakeBack | tap.Forget)
         case CommandSent(command=command):
             return command.lower() == "jobs"
         case _:
@@ -135,6 +135,8 @@ def _command(scene: Scene, command: str) -> Turn:
             return job_steps.own_jobs(scene, "jobs_cmd")
         case "help":
             return scene.show("help_cmd", menu_screens.help_page(copy))
+        case "privacy":
+            return privacy_steps.notice(scene)
         case "language":
             return scene.show("language_cmd", menu_screens.languages(situation.copy, copy))
         case _ if (told := wallet_steps.commanded(scene, command.lower())) is not None:
@@ -166,6 +168,8 @@ def _tap(scene: Scene, data: tap.Tap) -> Turn:  # noqa: C901 - one case per kind
             return scene.show("language_cb", menu_screens.languages(situation.copy, copy))
         case tap.PickLanguage(language):
             return _language(scene, language)
+        case tap.Forget(is_confirmed):
+            return privacy_steps.forget(scene, is_confirmed=is_confirmed)
         case tap.Unknown():
             return scene.outdated("unknown_cb", Reason.UNKNOWN_CALLBACK)
         case _:

@@ -15,6 +15,25 @@ CATEGORY_KEYS: Final[Mapping[Category, str]] = {
     Category.ENHANCE: "category.enhance",
 }
 
+COMMAND_KEYS: Final[Mapping[str, str]] = {
+    "menu": "commands.menu",
+    "jobs": "commands.jobs",
+    "balance": "commands.balance",
+    "topup": "commands.topup",
+    "help": "commands.help",
+    "language": "commands.language",
+    "cancel": "commands.cancel",
+    "paysupport": "commands.paysupport",
+    "terms": "commands.terms",
+    "privacy": "commands.privacy",
+}
+"""What Telegram offers while a command is being typed; /start it offers by itself."""
+
+
+def commands(copy: Copy) -> Mapping[str, str]:
+    """Return the commands of the menu, name → description (1 to 256 characters)."""
+    return {name: copy.plain(key) for name, key in COMMAND_KEYS.items()}
+
 
 def button(text: str, data: tap.Tap) -> Button:
     """Return a button that means `data`."""

@@ -5,6 +5,8 @@ from zlib import crc32
 from trt.domain.ids import Shard, UserId
 
 SHARDS_MAX = 64
+FIRST_SHARD = Shard(0)
+"""Its leader does what is done once for all of them."""
 
 
 def shard_of(user_id: UserId, shards: int) -> Shard:

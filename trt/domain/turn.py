@@ -37,7 +37,7 @@ class Situation:
     is_result_on_its_way: bool = False
     """Whether a result of that job waits to be sent."""
     own_jobs: Sequence[OwnJob] = ()
-    """Newest first; only for who looks at the list (`dialog.wants_jobs`)."""
+    """Newest first, all that have not ended among them; only for who asks (`dialog.wants_jobs`)."""
     fresh_draft_id: DraftId
     """A new id, for when the step begins a draft or moves it to a new message."""
     now: datetime
@@ -93,8 +93,21 @@ class EndJob:
     job: Job
 
 
+@frozen
+class Erase:
+    """Erase what the user told us; money and its records stay."""
+
+
 Effect = (
-    ShowScreen | AnswerCallback | StartJob | EndJob | SendResult | SendInvoice | Announce | HandIn
+    ShowScreen
+    | AnswerCallback
+    | StartJob
+    | EndJob
+    | SendResult
+    | SendInvoice
+    | Announce
+    | HandIn
+    | Erase
 )
 
 

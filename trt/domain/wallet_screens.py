@@ -218,7 +218,7 @@ def money_words(copy: Copy, key: str, amount_kopecks: int, balance_kopecks: int)
 
 
 def legal(copy: Copy, key: str, **values: str | int) -> Screen:
-    """Return the terms, the privacy notice or the help with payments."""
+    """Return the terms or the help with payments."""
     return Screen(
         screen_id=ScreenId.LEGAL, text=copy.text(key, **values), keyboard=(home_row(copy),)
     )

@@ -44,8 +44,6 @@ def commanded(scene: Scene, command: str) -> Turn | None:
             return pay_support(scene)
         case "terms":
             return scene.show("terms_cmd", wallet_screens.legal(scene.copy, "legal.terms"))
-        case "privacy":
-            return scene.show("privacy_cmd", wallet_screens.legal(scene.copy, "legal.privacy"))
         case _:
             return admin(scene, "admin_cmd") if command in ADMIN_COMMANDS else None
 

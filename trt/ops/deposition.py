@@ -12,9 +12,7 @@ from trt.storage.app_events import AppEvent
 from trt.storage.database import Transaction
 from trt.storage.lease import LeaseRow
 from trt.storage.timestamps import to_unix
-
-LOCK_DEPOSED = "LOCK_DEPOSED"
-"""The event in `app_events` that says who deposed whom, and why."""
+from trt.telemetry.events import CATALOGUE, EventName
 
 _NOTED_WITHIN = timedelta(seconds=60)
 """The word is noted in a transaction after the deed."""
@@ -92,7 +90,7 @@ def depositions(
             WHERE event = :event AND at >= :since AND at <= :until
             """,
             {
-                "event": LOCK_DEPOSED,
+                "event": EventName.LOCK_DEPOSED,
                 "since": to_unix(moment - _NOTED_WITHIN),
                 "until": to_unix(moment + _NOTED_WITHIN),
             },
@@ -106,5 +104,8 @@ def _note(tx: Transaction, deposed: LeaseRow, *, by: str, because: str) -> None:
     word = Deposition(
         lease=deposed.name, epoch=deposed.epoch, holder=deposed.holder, by=by, because=because
     )
-    event = AppEvent(at=tx.clock(), level="warning", event=LOCK_DEPOSED, payload=asdict(word))
+    name, payload = EventName.LOCK_DEPOSED, asdict(word)
+    problem = CATALOGUE[name].problem(payload)
+    assert problem is None, f"{name}: {problem}"
+    event = AppEvent(at=tx.clock(), level=CATALOGUE[name].level, event=name, payload=payload)
     app_events.insert(tx, [event])

@@ -10,7 +10,7 @@ from functools import partial
 
 import trio
 
-from trt.actors.money_desk import kopecks_of
+from trt.actors.money_desk import KOPECKS_MAX, kopecks_of
 from trt.catalog.copy_loader import load_copies
 from trt.domain.ids import Cid, UserId
 from trt.ops.database_door import open_door
@@ -27,6 +27,10 @@ from trt.storage.errors import LedgerMismatch
 EXIT_OK = 0
 EXIT_REFUSED = 1
 TEXT_MAX = 300
+USER_MAX = 2**52 - 1
+"""Bot API, User.id: at most 52 significant bits."""
+SHOWN_MAX = 40
+"""Characters of what was typed that an answer repeats."""
 
 Work = Callable[[Transaction], Told | Refused]
 
@@ -112,9 +116,10 @@ def _operator() -> str:
 
 
 def _user(raw: str) -> UserId:
-    if not raw.isdecimal() or int(raw) == 0:
+    if not raw.isdecimal() or not 1 <= int(raw) <= USER_MAX:
         raise argparse.ArgumentTypeError(
-            f"{raw!r}; the number that Telegram gave the user is needed"
+            f"{raw[:SHOWN_MAX]!r}; the number that Telegram gave the user is needed, "
+            f"1 to {USER_MAX}, as /paysupport shows it to them"
         )
     return UserId(int(raw))
 
@@ -122,12 +127,18 @@ def _user(raw: str) -> UserId:
 def _kopecks(raw: str) -> int:
     kopecks = kopecks_of(raw)
     if kopecks is None:
-        raise argparse.ArgumentTypeError(f"{raw!r}; rubles above zero such as 99.50 are needed")
+        raise argparse.ArgumentTypeError(
+            f"{raw[:SHOWN_MAX]!r}; 0.01 to {KOPECKS_MAX // 100} rubles are needed, with at "
+            "most two decimals, such as 99.50"
+        )
     return kopecks
 
 
 def _text(raw: str) -> str:
     text = raw.strip()
     if not 1 <= len(text) <= TEXT_MAX:
-        raise argparse.ArgumentTypeError(f"{raw!r}; 1 to {TEXT_MAX} characters are needed")
+        raise argparse.ArgumentTypeError(
+            f"{raw[:SHOWN_MAX]!r} has {len(text)} characters; 1 to {TEXT_MAX} are needed: "
+            "shorten it, or say something"
+        )
     return text

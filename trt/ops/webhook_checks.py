@@ -1,7 +1,7 @@
 """Telegram's view of our webhook, beside what it should be: pure."""
 
 import hmac
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from attrs import frozen
@@ -9,7 +9,7 @@ from attrs import frozen
 from trt.ops.finding import Finding, fail, ok, warn
 from trt.ops.wording import count, duration
 from trt.secret import Secret
-from trt.telegram.wire import WebhookState
+from trt.telegram.outcomes import WebhookInfo
 
 PENDING_MAX = 100
 """Telegram brings updates at once; what waits there waits for us."""
@@ -27,7 +27,7 @@ class WebhookWanted:
     allowed_updates: tuple[str, ...]
 
 
-def check_webhook(state: WebhookState, wanted: WebhookWanted, *, now: datetime) -> list[Finding]:
+def check_webhook(state: WebhookInfo, wanted: WebhookWanted, *, now: datetime) -> list[Finding]:
     """Judge the address, the kinds of updates, what waits and what went wrong last.
 
     Args:
@@ -38,12 +38,12 @@ def check_webhook(state: WebhookState, wanted: WebhookWanted, *, now: datetime) 
     found = [_check_address(state, wanted), _check_pending(state)]
     if wanted.url is not None and state.url:
         found.append(_check_kinds(state, wanted))
-    if state.last_error_date is not None:
-        found.append(_check_last_error(state, state.last_error_date, now))
+    if state.last_error_at is not None:
+        found.append(_check_last_error(state, state.last_error_at, now))
     return found
 
 
-def _check_address(state: WebhookState, wanted: WebhookWanted) -> Finding:
+def _check_address(state: WebhookInfo, wanted: WebhookWanted) -> Finding:
     host = urlsplit(state.url).hostname
     if wanted.url is None:
         if not state.url:
@@ -62,14 +62,14 @@ def _check_address(state: WebhookState, wanted: WebhookWanted) -> Finding:
     )
 
 
-def _check_pending(state: WebhookState) -> Finding:
+def _check_pending(state: WebhookInfo) -> Finding:
     told = f"{count(state.pending_update_count, 'update')} waiting at Telegram"
     if state.pending_update_count > PENDING_MAX:
         return warn(_CHECK, told, "see that /readyz answers 200 at the public address")
     return ok(_CHECK, told)
 
 
-def _check_kinds(state: WebhookState, wanted: WebhookWanted) -> Finding:
+def _check_kinds(state: WebhookInfo, wanted: WebhookWanted) -> Finding:
     missing = [kind for kind in wanted.allowed_updates if kind not in state.allowed_updates]
     if missing:
         told = f"Telegram does not send {', '.join(missing)}"
@@ -77,8 +77,8 @@ def _check_kinds(state: WebhookState, wanted: WebhookWanted) -> Finding:
     return ok(_CHECK, f"Telegram sends {', '.join(wanted.allowed_updates)}")
 
 
-def _check_last_error(state: WebhookState, failed_at: int, now: datetime) -> Finding:
-    ago_s = (now - datetime.fromtimestamp(failed_at, UTC)).total_seconds()
+def _check_last_error(state: WebhookInfo, failed_at: datetime, now: datetime) -> Finding:
+    ago_s = (now - failed_at).total_seconds()
     told = f"the last failed post was {duration(ago_s)} ago: {state.last_error_message}"
     if ago_s > ERROR_WITHIN_S:
         return ok(_CHECK, told)

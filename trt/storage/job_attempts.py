@@ -101,6 +101,22 @@ def ages_s(
     return [max(0.0, to_unix(now) - began_at) for (began_at,) in rows]
 
 
+def prune(tx: Transaction, *, before: datetime, limit: int) -> int:
+    """Forget at most `limit` calls whose jobs ended before a time for good; return how many."""
+    return tx.execute(
+        """
+        DELETE FROM job_attempts WHERE (job_id, attempt) IN (
+          SELECT job_id, attempt FROM job_attempts AS made
+          WHERE began_at < :before AND NOT EXISTS (
+            SELECT 1 FROM jobs WHERE jobs.job_id = made.job_id AND (
+              state NOT IN ('delivered', 'failed') OR look_again_at IS NOT NULL
+              OR COALESCE(ended_at, updated_at) >= :before))
+          ORDER BY began_at LIMIT :limit)
+        """,
+        {"before": to_unix(before), "limit": limit},
+    ).count
+
+
 def of_job(tx: Transaction, job_id: JobId) -> list[Attempt]:
     """Return the calls made for a job, in order."""
     rows = tx.execute(

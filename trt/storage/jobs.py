@@ -104,12 +104,12 @@ def insert(tx: Transaction, job: Job, *, shard: Shard, epoch: int) -> bool:
     return inserted.count == 1
 
 
-def get(tx: Transaction, job_id: JobId) -> Job | None:
+def get(tx: Transaction, job_id: JobId) -> Job | UnreadableJob | None:
     """Return a job, or None when there is no such job."""
     row = tx.execute(
         _sql("SELECT (columns) FROM jobs WHERE job_id = :job_id"), {"job_id": job_id}
     ).first()
-    return None if row is None else _job(row)
+    return None if row is None else _job_or_unreadable(row)
 
 
 def origin_of(tx: Transaction, job_id: JobId) -> JobOrigin | None:

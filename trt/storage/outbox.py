@@ -177,18 +177,20 @@ def claim(
     return [_outbox_row(row) for row in sorted(rows, key=lambda row: int(row[0]))]
 
 
-def answers_waiting(tx: Transaction, *, shard: Shard, limit: int) -> list[AnswerCallback]:
+def answers_waiting(
+    tx: Transaction, *, shard: Shard, limit: int
+) -> list[tuple[AnswerCallback, Cid]]:
     """Return at most `limit` unsent answers to taps, the newest first; nothing is claimed."""
     rows = tx.execute(
         """
-        SELECT reply FROM outbox
+        SELECT reply, cid FROM outbox
         WHERE shard = :shard AND state = 'pending' AND kind = 'answer_callback'
         ORDER BY outbox_id DESC LIMIT :limit
         """,
         {"shard": shard, "limit": limit},
     )
-    replies = [_reply("answer_callback", text) for (text,) in rows]
-    return [reply for reply in replies if isinstance(reply, AnswerCallback)]
+    replies = [(_reply("answer_callback", text), Cid(cid)) for text, cid in rows]
+    return [(reply, cid) for reply, cid in replies if isinstance(reply, AnswerCallback)]
 
 
 def mark(tx: Transaction, outcomes: Sequence[Outcome], *, epoch: int, now: datetime) -> None:

@@ -22,7 +22,7 @@ async with trio.open_nursery() as nursery:
 
 from trt.supervision.child import Child, Poison
 from trt.supervision.context import Actor, Branch, Context
-from trt.supervision.crash_report import CrashReports, crash_report
+from trt.supervision.crash_report import CrashReports, CrashVerdicts, crash_report
 from trt.supervision.directory import Directory
 from trt.supervision.entry import WhenFull
 from trt.supervision.errors import (
@@ -60,6 +60,7 @@ from trt.supervision.ref import Ref
 from trt.supervision.restart import AutoShutdown, Backoff, Budget, Restart, Strategy
 from trt.supervision.snapshot import ActorSnapshot, Kind, State
 from trt.supervision.supervisor import Supervisor
+from trt.supervision.trace import trace_lines
 from trt.supervision.tree import Tree
 from trt.supervision.turn import Turn, current_turn
 
@@ -78,6 +79,7 @@ __all__ = [
     "Child",
     "Context",
     "CrashReports",
+    "CrashVerdicts",
     "Crashed",
     "DeadLetter",
     "DeadLettered",
@@ -116,4 +118,5 @@ __all__ = [
     "crash_report",
     "current_turn",
     "handles",
+    "trace_lines",
 ]

@@ -168,6 +168,7 @@ class Cell:
                 was_ready=self.is_ready,
                 message_type=None if turn is None else type(turn.message).__name__,
                 attempt=0 if turn is None else turn.attempt,
+                cid=None if turn is None else turn.cid,
                 mailbox_depth=0 if self.intake is None else self.intake.mailbox.depth,
                 is_restarted=self.child.restart is not Restart.TEMPORARY,
             )

@@ -102,23 +102,26 @@ class Directory(Generic[K, M]):
         """
         self._entry_of(key, None)
 
-    def tell_nowait(self, key: K, message: M) -> None:
-        """Send `message` to the actor of `key`, which is started if need be.
+    def tell_nowait(self, key: K, message: M, *, cid: str | None = None) -> None:
+        """Send `message` to the actor of `key`, which is started if need be; see `Ref` on `cid`.
 
         Raises:
             MailboxFull: the actor has no room.
             DirectoryFull: there is no place for another actor.
             ActorStopped: the directory has stopped for good.
         """
-        self._entry_of(key, message).mailbox.ref.tell_nowait(message)
+        self._entry_of(key, message).mailbox.ref.tell_nowait(message, cid=cid)
 
-    async def tell(self, key: K, message: M) -> None:
+    async def tell(self, key: K, message: M, *, cid: str | None = None) -> None:
         """Send like `tell_nowait`, but wait while the actor's mailbox is full."""
-        await self._entry_of(key, message).mailbox.ref.tell(message)
+        await self._entry_of(key, message).mailbox.ref.tell(message, cid=cid)
 
-    async def ask(self, key: K, question: Question[M, R], timeout_s: float) -> R:
+    async def ask(
+        self, key: K, question: Question[M, R], timeout_s: float, *, cid: str | None = None
+    ) -> R:
         """Ask the actor of `key`, which is started if need be; see `Ref.ask` and `tell_nowait`."""
-        return await self._entry_of(key, question).mailbox.ref.ask(question, timeout_s)
+        ref = self._entry_of(key, question).mailbox.ref
+        return await ref.ask(question, timeout_s, cid=cid)
 
     def keys(self) -> tuple[K, ...]:
         """Return the keys that have an actor, in the order in which they came."""

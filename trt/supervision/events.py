@@ -45,8 +45,9 @@ class Ready:
 class Crashed:
     """The incarnation, or a hook called in its name, ended with `error`.
 
-    `message_type` names the message in hand, in its turn number `attempt`; `mailbox_depth` counts
-    those that wait. `is_restarted` is False for a child that is never started again.
+    `message_type` names the message in hand, in its turn number `attempt`, and `cid` is what it is
+    about; `mailbox_depth` counts those that wait. `is_restarted` is False for a child that is never
+    started again. Incarnations count from 1; 0 means a hook.
     """
 
     path: str
@@ -55,6 +56,7 @@ class Crashed:
     was_ready: bool = False
     message_type: str | None = None
     attempt: int = 0
+    cid: str | None = None
     mailbox_depth: int = 0
     is_restarted: bool = True
 

@@ -1,6 +1,7 @@
 """The calls that we make to the Bot API; everything httpx knows stays in this file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -329,6 +330,18 @@ class TelegramClient:
             except (httpx.RequestError, httpx.InvalidURL) as error:
                 return Lost(f"download: {type(error).__name__}")
         return Lost(f"download: not done within {UPLOAD_S_MAX:g} s")
+
+
+@asynccontextmanager
+async def open_client(base_url: str, token: str) -> AsyncIterator[TelegramClient]:
+    """Open a client with a connection of its own, for an operator's question or two.
+
+    Args:
+        base_url: Of the Bot API.
+        token: The bot's.
+    """
+    async with httpx.AsyncClient(timeout=httpx.Timeout(None)) as http:
+        yield TelegramClient(http, base_url, token)
 
 
 async def _read_up_to(bytes_max: int, response: httpx.Response) -> bytes | Rejected:

@@ -86,11 +86,15 @@ class EventName(StrEnum):
     LOCK_LOST = "LOCK_LOST"
     LOCK_RELEASED = "LOCK_RELEASED"
     LOCK_WAITING = "LOCK_WAITING"
+    LOCK_DEPOSED = "LOCK_DEPOSED"
+    """An operator took a lease away; told in the database alone, by the operator's command."""
     WAKE_UPS_LOST = "WAKE_UPS_LOST"
     """Notifications between instances do not come through; everything still polls."""
 
     ACTOR_STARTED = "ACTOR_STARTED"
     ACTOR_CRASHED = "ACTOR_CRASHED"
+    CRASH_REPORT = "CRASH_REPORT"
+    """Where in the code a crash happened and what its supervisor does next, in several lines."""
     ACTOR_RESTARTING = "ACTOR_RESTARTING"
     ACTOR_GAVE_UP = "ACTOR_GAVE_UP"
     ACTOR_STOPPED = "ACTOR_STOPPED"
@@ -246,10 +250,12 @@ CATALOGUE: Mapping[EventName, Kind] = {
         Level.INFO, "epoch", "lease reason detail holder holder_pid held_s"
     ),
     EventName.LOCK_WAITING: _event(Level.INFO, "", "lease epoch holder holder_pid waited_s"),
+    EventName.LOCK_DEPOSED: _event(Level.WARNING, "lease epoch by because", "holder"),
     EventName.WAKE_UPS_LOST: _event(Level.WARNING, "", "retry_after_s"),
     # The runtime itself.
     EventName.ACTOR_STARTED: _event(Level.DEBUG, "actor", "incarnation"),
     EventName.ACTOR_CRASHED: _event(Level.ERROR, "actor", "incarnation message attempt detail"),
+    EventName.CRASH_REPORT: _event(Level.WARNING, "actor report"),
     EventName.ACTOR_RESTARTING: _event(
         Level.WARNING, "actor", "incarnation delay_s budget_left reason"
     ),

@@ -60,6 +60,8 @@ class Redactor:
                 return {self.redact(str(key)): self._clean(item) for key, item in value.items()}
             case list() | tuple():
                 return [self._clean(item) for item in value]
+            case BaseException():
+                return type(value).__name__
             case _:
                 # What JSON cannot say is said by its repr, and a repr can hold a secret.
                 return self.redact(repr(value))

@@ -34,8 +34,8 @@ class EventStream:
 
         Args:
             name: The event.
-            exc: What went wrong, if that is what happened: the log gets its traceback, and the
-                field `error` its class.
+            exc: What went wrong, if that is what happened: the log gets its places in the code,
+                and the field `error` its class.
             **fields: What the catalogue asks for; ids in clear (the log gets hashes of
                 `user_id` and `chat_id`, the taps get the ids).
 
