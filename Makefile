@@ -13,10 +13,11 @@ run: .venv/run.stamp  ## run the sandbox: open http://127.0.0.1:8080 and chat wi
 	@$(BIN)/python -m trt dev
 
 test: .venv/dev.stamp  ## run every test
-	@# The stories wait for nobody and take half of the time: they run beside the rest.
+	@# The stories run in virtual time, beside the rest. Real processes have the machine to themselves.
 	@$(BIN)/python -m pytest -p no:cacheprovider tests/stories & stories=$$!; \
-	$(BIN)/python -m pytest --ignore tests/stories; rest=$$?; \
+	$(BIN)/python -m pytest --ignore tests/stories --ignore tests/process; rest=$$?; \
 	wait $$stories && exit $$rest
+	@$(BIN)/python -m pytest tests/process
 
 check: .venv/dev.stamp  ## the gate: format, lint, types, imports, spelling
 	$(BIN)/ruff format --check .

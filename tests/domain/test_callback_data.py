@@ -35,6 +35,7 @@ taps = st.one_of(
     st.sampled_from([tap.OpenBalance(), tap.OpenHelp(), tap.OpenLanguages(), tap.OpenTopUp()]),
     st.builds(tap.PickPackage, st.sampled_from(["stars", "transfer"]), st.integers(0, 10**9)),
     st.builds(tap.DecideReceipt, ids.map(OrderId), is_approved=st.booleans()),
+    st.builds(tap.Forget, is_confirmed=st.booleans()),
     st.builds(tap.PickLanguage, st.sampled_from(["ru", "en"])),
 )
 
