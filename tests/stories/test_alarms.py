@@ -40,6 +40,9 @@ def test_books_that_do_not_balance_are_told_once_an_hour_with_their_cid(
         assert len(w.told(EventName.BOOKS_BROKEN)) == 2
         assert kit.count(admin, "Книги не сходятся") == 1
         await w.settled(CHECKED_S)
+        again = await admin.wait_message("Книги не сходятся", after=told)
+        latest = w.told(EventName.BOOKS_BROKEN)[-1]
+        assert str(latest.fields["cid"]) in again.text
         assert kit.count(admin, "Книги не сходятся") == 2
         await break_books(w, anna.user_id, -1)
 

@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+import trio
 
 from tests.stories import job_kit, kit
 from tests.stories.test_jobs_delivery import LARGE
 from trt.sandbox.faults import CutBefore, Slow, SlowAnswer
-from trt.sandbox.kie_script import OFF, Succeed
+from trt.sandbox.kie_script import OFF, Refuse, Succeed
 from trt.sandbox.telegram_user import FakeUser
 from trt.testing.world import World
 
@@ -113,6 +114,24 @@ def test_a_takeover_in_the_middle_ends_in_one_result_and_one_charge(
             first.lease_trouble.release(None)
 
     kit.tell(story, seed, environment={"ACTIVE_JOBS_MAX": "9"}, checks_taps=False)
+
+
+@kit.SEEDS
+def test_an_order_that_has_rested_does_not_rest_again_after_a_takeover(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna = w.telegram.user()
+        w.kie.script(Refuse(code=455, msg="maintenance"))
+        await kit.orders_picture(anna)
+        await w.settled(0.5)
+        assert not w.kie.tasks
+        await w.bot.stop()
+        await trio.sleep(10)
+        second = await w.start()
+        await w.settled(1)
+        assert second.leads()
+        assert len(w.kie.tasks) == 1
+
+    kit.tell(story, seed, checks_taps=False)
 
 
 @kit.SEEDS

@@ -87,6 +87,24 @@ def test_lost_payments_and_chargebacks_of_both_shards_are_found_once(
 
 
 @kit.SEEDS
+@pytest.mark.parametrize("apart", [True, False], ids=["two leaders", "one leader"])
+def test_who_never_wrote_and_paid_unseen_gets_an_account_in_the_own_shard(
+    seed: int, apart: bool
+) -> None:
+    async def story(w: World) -> None:
+        anna, boris = one_of_each(w)
+        invoice = await till_kit.has_invoice(anna)
+        await till_kit.pays(boris, anna.forward(invoice), is_update_lost=True)
+        await serve_again(w, apart=apart)
+        assert await till_kit.available(w, boris) == WORTH_KOPECKS
+        assert await shards_of_money(w, boris) == [1]
+        sql = "SELECT shard FROM accounts WHERE account_id = :user"
+        assert await w.rows(sql, user=boris.user_id) == [(1,)]
+
+    kit.tell(story, seed, **TWO)
+
+
+@kit.SEEDS
 def test_hour_after_hour_the_list_says_nothing_new(seed: int) -> None:
     async def story(w: World) -> None:
         for user in one_of_each(w):

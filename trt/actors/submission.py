@@ -26,7 +26,7 @@ class Submission:
 
     def __init__(self, hand: JobHand, job: Job) -> None:
         self._hand = hand
-        self._pause_s = self._backoff_s(job) if job.attempt > 0 else 0.0
+        self._pause_s = self._unserved_s(job)
         self._was_unavailable = job.attempt > 0
 
     async def submit(self, ctx: Context[object], job: Job) -> Job | None:
@@ -133,6 +133,17 @@ class Submission:
 
     def _backoff_s(self, job: Job, retry_after_s: float | None = None) -> float:
         return submit_delay_s(job.attempt, self._hand.chance(), retry_after_s)
+
+    def _unserved_s(self, job: Job) -> float:
+        """Return what is left of the pause after the last call.
+
+        Under a holder before us it went by too: who waits again in each incarnation falls behind
+        everybody each time.
+        """
+        if job.attempt == 0:
+            return 0.0
+        assert job.submitted_at is not None
+        return max(0.0, self._backoff_s(job) + self._hand.left_s(job.submitted_at))
 
     def _is_too_late(self, job: Job, card: ModelCard) -> bool:
         """Whether KIE could no longer make it in time: it would cost us, and come after the refund.

@@ -27,7 +27,7 @@ _ASK_AGAIN_S = 0.05
 async def open_postgres(
     url: str,
     *,
-    pool_max: int = 8,
+    pool_max: int = 4,
     application_name: str = "trt",
     timeouts: PostgresTimeouts = _DEFAULT_TIMEOUTS,
 ) -> AsyncIterator["PostgresDatabase"]:
