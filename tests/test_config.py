@@ -40,7 +40,7 @@ DEFAULTS: dict[str, Any] = {
     "kie_api_base": "https://api.kie.ai",
     "kie_result_hosts": ("aiquickdraw.com", "redpandaai.co"),
     "database": SQLiteAddress(Path("trt.sqlite3")),
-    "db_pool_max": 8,
+    "db_pool_max": 4,
     "shards": 1,
     "lease_terms": LeaseTerms(
         ttl_s=2.0, renew_every_s=0.5, trust_s=1.5, look_every_s=0.25, stop_lost_s=0.4

@@ -7,6 +7,7 @@ import pytest
 
 from trt.bench.chaos import bench_chaos
 from trt.bench.chaos_plan import ChaosPlan
+from trt.bench.children import ChildFailed
 from trt.bench.failover_database import ENGINES
 from trt.sources import SystemSources
 
@@ -31,3 +32,9 @@ def test_everybody_has_what_is_theirs_after_any_kill(engine: str, tmp_path: Path
     assert sum(report.misfortunes.values()) > plan.jobs / 2
     if IS_NIGHTLY:
         assert all(number > 0 for number in report.misfortunes.values())
+
+
+def test_instances_that_do_not_start_end_it_with_their_own_words(tmp_path: Path) -> None:
+    plan = ChaosPlan(seed=1, jobs=1, kills=0, submit_grace_s=1e6)
+    with pytest.raises(ChildFailed, match="SUBMIT_GRACE_S"):
+        bench_chaos("sqlite", tmp_path, SystemSources(), plan, print)

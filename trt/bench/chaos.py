@@ -15,7 +15,7 @@ from trt.bench.chaos_people import People
 from trt.bench.chaos_plan import ChaosPlan, Luck, Misfortune
 from trt.bench.chaos_stage import open_outside
 from trt.bench.chaos_verdict import Seen, SeenTask, Verdict, judge
-from trt.bench.children import end_on_sigterm, free_port
+from trt.bench.children import ChildFailed, end_on_sigterm, free_port
 from trt.bench.failover_database import SharedDatabase, shared_database
 from trt.bench.service_process import Place, place
 from trt.sandbox.kie_task import FakeTask
@@ -26,8 +26,7 @@ WELCOME_RUB = 20
 """Pays for one picture and not for two."""
 SEATS = 2
 SETTLE_WITHIN_S = 300.0
-"""After the last kill and the last order: a file that nobody sends is waited for for three
-minutes."""
+"""After the last kill and the last order: a file on its way may take three minutes."""
 LOOK_EVERY_S = 0.5
 NEWS_EVERY_S = 15.0
 
@@ -69,7 +68,13 @@ def bench_chaos(
         ChildFailed: The instances do not even start.
     """
     with shared_database(engine, folder, sources, can_be_cut=False) as database:
-        return trio.run(live_through, plan, database, folder, sources, on_news)
+        try:
+            return trio.run(live_through, plan, database, folder, sources, on_news)
+        except ExceptionGroup as together:
+            failed = together.subgroup(ChildFailed)
+            if failed is None:
+                raise
+            raise _first(failed) from None
 
 
 async def live_through(
@@ -85,7 +90,7 @@ async def live_through(
         on_news: Is told how it goes, now and then.
 
     Raises:
-        ChildFailed: The instances do not even start.
+        ExceptionGroup: Of ChildFailed: the instances do not even start.
     """
     began_s = trio.current_time()
     luck = Luck(plan)
@@ -118,6 +123,11 @@ async def live_through(
         took_s=trio.current_time() - began_s,
         problems=(*_named(people.problems), *_named(fleet.problems), *verdict.problems),
     )
+
+
+def _first(failed: ExceptionGroup[ChildFailed]) -> ChildFailed:
+    one = failed.exceptions[0]
+    return _first(one) if isinstance(one, ExceptionGroup) else one
 
 
 def _named(problems: Sequence[str], most: int = 10) -> Sequence[str]:

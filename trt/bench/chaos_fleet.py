@@ -16,7 +16,7 @@ from trt.sources import Sources
 
 LOOK_EVERY_S = 0.05
 HOLDER_WITHIN_S = 60.0
-SELF_ENDED_MAX = 5
+SELF_ENDED_MAX = 3
 
 
 @frozen(kw_only=True)
@@ -48,7 +48,7 @@ class Fleet:
     sources: Sources
     kills: list[Kill] = field(factory=list)
     takeovers_s: list[float] = field(factory=list)
-    """When somebody else became the holder, in seconds since the epoch, by life and not by time."""
+    """When somebody became the holder, in seconds since the epoch, by life and not by time."""
     starts: int = 0
     problems: list[str] = field(factory=list)
     """Instances that ended by themselves, and errors that they logged."""
