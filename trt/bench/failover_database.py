@@ -125,6 +125,8 @@ class PostgresDatabase(SharedDatabase):
     name: str
     proxies: Sequence[TcpProxy]
     """One per seat, or none: each word that goes through one costs time of this process."""
+    pooler_port: int | None = None
+    """Where the instances reach a pooler instead of the server."""
 
     @property
     @override
@@ -139,7 +141,7 @@ class PostgresDatabase(SharedDatabase):
     @property
     @override
     def sees_crashes(self) -> bool:
-        return True
+        return self.pooler_port is None
 
     @property
     @override
@@ -148,7 +150,7 @@ class PostgresDatabase(SharedDatabase):
 
     @override
     def environment(self, seat: int) -> Mapping[str, str]:
-        port = self.proxies[seat].port if self.proxies else None
+        port = self.proxies[seat].port if self.proxies else self.pooler_port
         return {"DATABASE_URL": self.server.url(self.name, port=port)}
 
     @override
