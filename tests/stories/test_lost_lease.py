@@ -184,11 +184,26 @@ def test_a_holder_that_went_without_a_word_marks_what_it_left(seed: int) -> None
 
 
 @kit.SEEDS
+def test_a_hiccup_of_the_database_does_not_make_the_next_holder_wait(seed: int) -> None:
+    async def story(w: World) -> None:
+        first, second = w.bot, await w.start()
+        await w.settled(1)
+        first.lease_trouble.fail("release", DatabaseUnavailable("gone"), times=2)
+        await first.stop()
+        assert w.told(EventName.LOCK_RELEASED)
+        assert not w.told(EventName.LOCK_LOST)
+        await w.settled(0.3)
+        assert second.leads()
+
+    kit.tell(story, seed)
+
+
+@kit.SEEDS
 def test_a_lease_that_cannot_be_released_is_left_to_run_out(seed: int, log: LogOfTest) -> None:
     async def story(w: World) -> None:
         first = w.bot
         await w.settled(1)
-        first.lease_trouble.fail("release", DatabaseUnavailable("gone"))
+        first.lease_trouble.fail("release", DatabaseUnavailable("gone"), times=99)
         await first.stop()
         [lost] = w.told(EventName.LOCK_LOST)
         assert lost.fields["reason"] == "not released: it runs out by itself"

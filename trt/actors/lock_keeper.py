@@ -18,6 +18,9 @@ from trt.supervision import Context, Supervisor
 from trt.telemetry.events import EventName, FieldValue
 from trt.telemetry.stream import EventStream
 
+RELEASE_AGAIN_S = 0.1
+"""Between two tries to release a lease: the next holder waits for it."""
+
 
 @define
 class LockView:
@@ -137,11 +140,8 @@ class LockKeeper:
                 assert_never(outcome)
 
     async def _release(self, held: Held) -> None:
-        parts = self._parts
         try:
-            is_released = await parts.leases.release(
-                parts.terms.name, holder=parts.holder, epoch=held.epoch
-            )
+            is_released = await self._give_back(held)
         except DatabaseUnavailable:
             held.lose("not released: it runs out by itself")
             return
@@ -149,6 +149,23 @@ class LockKeeper:
             self._tell(EventName.LOCK_RELEASED, epoch=held.epoch)
         else:
             held.lose("somebody else took it")
+
+    async def _give_back(self, held: Held) -> bool:
+        """Release the lease, again if need be, for as long as it is trusted.
+
+        Raises:
+            DatabaseUnavailable: The last try failed as well.
+        """
+        parts = self._parts
+        while True:
+            try:
+                return await parts.leases.release(
+                    parts.terms.name, holder=parts.holder, epoch=held.epoch
+                )
+            except DatabaseUnavailable:
+                if trio.current_time() + RELEASE_AGAIN_S > held.trusted_until:
+                    raise
+            await trio.sleep(RELEASE_AGAIN_S)
 
     def _show(self, state: str) -> None:
         view = self._parts.view
