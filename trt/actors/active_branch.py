@@ -275,7 +275,8 @@ def _dispatcher(wired: Wiring, updates: "trio.MemoryReceiveChannel[InboxRow]") -
     parts, takeover = wired.parts, wired.held.takeover
     return Dispatcher(
         DispatcherParts(
-            db=wired.db,
+            # A look at what has arrived must not stand in line behind the work on what was there.
+            db=LeasedDatabase(parts.ingress_db, wired.held, wired.at.terms.name),
             bot_id=parts.reception.bot_id,
             shard=wired.at.shard,
             sessions=wired.sessions,
