@@ -64,7 +64,7 @@ SEEN = Seen(
     dropped=[],
     taps=["tap"],
     answered=frozenset({"tap"}),
-    answers_tried=frozenset({"tap"}),
+    answers_arrived=frozenset({"tap"}),
     tasks=[SeenTask(task_id="task-1", job_id="job-1"), TASK_OF_SAD],
     messages=[SCREEN, PHOTO],
     kills_s=[100.0],
@@ -119,7 +119,7 @@ def test_what_the_database_may_not_say(kept: Kept, problem: str) -> None:
         (evolve(SEEN, messages=[SCREEN]), "delivery: job-1 is delivered with 1 results sent, 0"),
         (evolve(SEEN, messages=[*SEEN.messages, SECOND_PHOTO]), "message twice: sendPhoto to 1"),
         (evolve(SEEN, dropped=[12]), "update given up by Telegram: 12"),
-        (evolve(SEEN, answers_tried=frozenset()), "tap never answered: tap"),
+        (evolve(SEEN, answers_arrived=frozenset()), "tap never answered: tap"),
         (
             evolve(SEEN, tasks=[*SEEN.tasks, evolve(TASK_OF_SAD, task_id="task-3")]),
             "ordered twice: job-2 has 2 tasks",

@@ -1,12 +1,13 @@
 """Taps that the active instance took and then left: it hangs, or is cut off from the database."""
 
 import msgspec
+import pytest
 import trio
 
 from tests.stories import kit
 from trt.domain.ids import CallbackId, ChatId, Cid, Shard
 from trt.domain.replies import AnswerCallback
-from trt.sandbox.faults import Call
+from trt.sandbox.faults import Call, ServerError, TooMany
 from trt.storage import inbox, lease, outbox
 from trt.storage.database import Transaction
 from trt.storage.inbox import InboxRow
@@ -72,6 +73,24 @@ def test_what_was_answered_while_passive_is_handled_after_the_takeover_without_a
         assert w.bot.leads()
         assert await kit.inbox_state(w, 7) == ("done", "SUCCESS")
         assert len(answers(w)) == 1
+
+    kit.tell(story, seed)
+
+
+@pytest.mark.parametrize("fault", [TooMany(1), ServerError()], ids=repr)
+@kit.SEEDS
+def test_a_try_that_telegram_refused_leaves_the_answer_to_the_handler(
+    seed: int, fault: TooMany | ServerError
+) -> None:
+    async def story(w: World) -> None:
+        await passive_world(w)
+        w.telegram.faults.add("answerCallbackQuery", fault)
+        await w.db.transact(inbox.store, [left_tap(w)])
+        await w.settled(5.0)
+        assert len(answers(w)) == 1, "the one try of the clock"
+        await w.settled(60.0)
+        assert w.bot.leads()
+        assert len(answers(w)) == 2
 
     kit.tell(story, seed)
 

@@ -9,6 +9,7 @@ from trt.actors.open_taps import OpenTap, OpenTaps
 from trt.supervision import Context
 from trt.telegram.client import TelegramClient
 from trt.telegram.errors import TelegramUnavailable
+from trt.telegram.outcomes import CallbackExpired, Done
 from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream
 
@@ -61,8 +62,9 @@ class CallbackClock:
         except TelegramUnavailable:
             result = "unavailable"
         else:
-            self._taps.note_answered(answer.callback_id)
             result = type(outcome).__name__
+            if isinstance(outcome, Done | CallbackExpired):  # else the handler's answer is needed
+                self._taps.note_answered(answer.callback_id)
         self._events.emit(
             EventName.ANSWER_CALLBACK_QUERY,
             cid=tap.cid,

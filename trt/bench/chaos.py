@@ -185,7 +185,7 @@ def _seen(outside: Outside, people: People, fleet: Fleet) -> Seen:
         dropped=[one.update_id for one in telegram.dropped],
         taps=[tap.callback_id for tap in people.taps],
         answered=frozenset(tap for tap, answer in answers.items() if answer is not None),
-        answers_tried=frozenset(outside.answers_tried),
+        answers_arrived=frozenset(outside.answers_arrived),
         tasks=[SeenTask(task_id=task.task_id, job_id=_job_of(task)) for task in outside.kie.tasks],
         messages=outside.messages,
         kills_s=[kill.at_s for kill in fleet.kills],

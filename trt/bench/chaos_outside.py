@@ -51,8 +51,8 @@ class Outside:
     """What a standby says, in all languages."""
     messages: list[SeenMessage] = field(factory=list)
     """In order of arrival."""
-    answers_tried: dict[str, None] = field(factory=dict)
-    """Taps that somebody has tried to answer, by callback query id."""
+    answers_arrived: dict[str, None] = field(factory=dict)
+    """Taps whose answer reached Telegram, be it too late, by callback query id."""
     _lost: list[Call] = field(factory=list)
     _last_ids: dict[int, int] = field(factory=dict)
 
@@ -63,8 +63,6 @@ class Outside:
         self.kie.after_call = self._after_kie
 
     async def _before_telegram(self, call: Call) -> None:
-        if call.name == TAP_ANSWER:
-            self.answers_tried[str(call.arguments.get("callback_query_id"))] = None
         self._arrange(self.telegram.faults, call)
 
     async def _before_kie(self, call: Call) -> None:
@@ -87,6 +85,8 @@ class Outside:
 
     async def _after_telegram(self, call: Call) -> None:
         is_lost = self._take_lost(call)
+        if call.name == TAP_ANSWER:
+            self.answers_arrived[str(call.arguments.get("callback_query_id"))] = None
         self._note_message(call, is_lost=is_lost)
         await self._lose(is_lost=is_lost)
 

@@ -43,7 +43,7 @@ class Seen:
     """By callback query id."""
     answered: frozenset[str]
     """In time."""
-    answers_tried: frozenset[str]
+    answers_arrived: frozenset[str]
     tasks: Sequence[SeenTask]
     messages: Sequence[SeenMessage]
     """In order of arrival."""
@@ -110,7 +110,7 @@ def judge(kept: Kept, seen: Seen) -> Verdict:
     orphans = _judge_tasks(kept, seen, problems)
     twice = _judge_messages(kept, seen, problems)
     for callback_id in seen.taps:
-        if callback_id not in seen.answers_tried:
+        if callback_id not in seen.answers_arrived:
             problems.add("tap never answered", callback_id)
     for what, number in kept.unfinished.items():
         problems.add("not settled", f"{number} {what}")
