@@ -81,17 +81,17 @@ def test_messages_and_replies_are_emptied_and_their_rows_stay(tx: Transaction) -
 def test_past_orders_lose_their_words_and_keep_their_price(tx: Transaction) -> None:
     delivered = evolve(job(1), state=JobState.DELIVERED, result_urls=("https://a/1",))
     running = evolve(job(2), state=JobState.RUNNING)
-    anothers = evolve(job(3, user_id=OTHER), state=JobState.DELIVERED)
+    of_another = evolve(job(3, user_id=OTHER), state=JobState.DELIVERED)
     failed = jobs.insert(tx, job(4), shard=SHARD, epoch=EPOCH)
     assert failed
     jobs.move(tx, job(4), JobState.FAILED, epoch=EPOCH, now=NOW, look_again_at=later(5))
-    for each in (delivered, running, anothers):
+    for each in (delivered, running, of_another):
         jobs.insert(tx, each, shard=SHARD, epoch=EPOCH)
     for _ in range(2):
         erased(tx)
         assert jobs.get(tx, delivered.job_id) == evolve(delivered, params={}, result_urls=())
         assert jobs.get(tx, running.job_id) == running
-        assert jobs.get(tx, anothers.job_id) == anothers
+        assert jobs.get(tx, of_another.job_id) == of_another
     # Nobody asks any more for a result that could not be handed over with its words.
     assert jobs.to_look_at(tx, shard=SHARD, now=later(99)) == []
 

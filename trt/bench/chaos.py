@@ -102,14 +102,15 @@ async def live_through(
         fleet, people = Fleet(seats, sources), People(outside.telegram, luck)
         nursery.start_soon(fleet.run)
         await fleet.wait_holder()
-        async with database.open() as db:
-            nursery.start_soon(_tell_news, on_news, fleet, people, db)
+        async with database.open() as db, trio.open_nursery() as telling:
+            telling.start_soon(_tell_news, on_news, fleet, people, db)
             async with trio.open_nursery() as happening:
                 happening.start_soon(people.order_all, plan.order_pauses_s())
                 happening.start_soon(fleet.strike, plan.kill_pauses_s(), luck)
             await _settle(outside, db)
             fleet.note_running()
             verdict = judge(await db.transact(chaos_books.read), _seen(outside, people, fleet))
+            telling.cancel_scope.cancel()
         nursery.cancel_scope.cancel()
     return ChaosReport(
         engine=database.engine,
