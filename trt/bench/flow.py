@@ -7,11 +7,11 @@ import msgspec
 import trio
 from attrs import frozen
 
-from trt.bench.children import RECEIVE_BYTES, ChildFailed, child, last_words, run_load, server
+from trt.bench.children import ChildFailed, child, run_load, server
 from trt.bench.evidence import Evidence, evidence
 from trt.bench.flow_service import Usage
 from trt.bench.load import LoadOrder
-from trt.bench.service_process import Place, place, wait_ready
+from trt.bench.service_process import Place, ask_usage, place, wait_ready
 
 DELIVERED_WITHIN_S = 120.0
 LOOK_EVERY_S = 0.1
@@ -90,14 +90,14 @@ async def _run(at: Place, connections: int, seconds: float, *, is_profiled: bool
         assert process.stdin is not None
         await process.stdin.send_all(msgspec.json.encode(at.environment) + b"\n")
         await wait_ready(at, process)
-        before = await _usage(process, at)
+        before = await ask_usage(process, at)
         if is_profiled:
             await process.stdin.send_all(b"profile\n")
         began_s = trio.current_time()
         order = at.order(connections=connections, users=USERS, seconds=seconds)
         updates, rows = await _post_and_deliver(at, order)
         ended_s = trio.current_time()
-        after = await _usage(process, at)
+        after = await ask_usage(process, at)
     return _Run(
         updates=updates,
         delivered=rows.outbox - rows.outbox_pending,
@@ -116,16 +116,3 @@ async def _post_and_deliver(at: Place, order: LoadOrder) -> tuple[int, Evidence]
                 return result.acknowledged, rows
             await trio.sleep(LOOK_EVERY_S)
     raise ChildFailed(f"Not all was delivered within {DELIVERED_WITHIN_S:g} s.")
-
-
-async def _usage(process: trio.Process, at: Place) -> Usage:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    await process.stdin.send_all(b"usage\n")
-    answer = b""
-    while not answer.endswith(b"\n"):
-        arrived = await process.stdout.receive_some(RECEIVE_BYTES)
-        if not arrived:
-            raise ChildFailed(f"The service ended:\n{last_words(at.said)}")
-        answer += arrived
-    return msgspec.json.decode(answer, type=Usage)

@@ -9,10 +9,10 @@ import trio
 from attrs import frozen
 
 from trt.assets import asset
-from trt.bench.children import LOOPBACK, RECEIVE_BYTES, ChildFailed, child, last_words, server
+from trt.bench.children import LOOPBACK, child, server
 from trt.bench.flow_service import Usage
 from trt.bench.instant_kie import COUNT_PATH, Polls
-from trt.bench.service_process import Place, place, wait_ready
+from trt.bench.service_process import Place, ask_usage, place, wait_ready
 from trt.domain.ids import ChatId, Cid, DraftId, JobId, ModelId, Shard, TaskId, UserId
 from trt.domain.job import Job, JobState
 from trt.kie.poll_pacer import PacerTerms
@@ -106,9 +106,9 @@ async def _run(
         await process.stdin.send_all(msgspec.json.encode(at.environment) + b"\n")
         await wait_ready(at, process)
         await trio.sleep(SETTLE_S)
-        before, polls = await _usage(process, at), await _polls(http, kie_port)
+        before, polls = await ask_usage(process, at), await _polls(http, kie_port)
         await trio.sleep(seconds)
-        after, polls_after = await _usage(process, at), await _polls(http, kie_port)
+        after, polls_after = await ask_usage(process, at), await _polls(http, kie_port)
     own = Polls(polls=polls_after.polls - polls.polls, per_s_max=polls_after.per_s_max)
     return _Run(usage=after, cpu_s=after.cpu_s - before.cpu_s, polls=own)
 
@@ -175,16 +175,3 @@ def _job(number: int, submitted_at: datetime, now: datetime) -> Job:
 async def _polls(http: httpx.AsyncClient, port: int) -> Polls:
     answer = await http.get(f"http://{LOOPBACK}:{port}{COUNT_PATH}")
     return msgspec.json.decode(answer.content, type=Polls)
-
-
-async def _usage(process: trio.Process, at: Place) -> Usage:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    await process.stdin.send_all(b"usage\n")
-    answer = b""
-    while not answer.endswith(b"\n"):
-        arrived = await process.stdout.receive_some(RECEIVE_BYTES)
-        if not arrived:
-            raise ChildFailed(f"The service ended:\n{last_words(at.said)}")
-        answer += arrived
-    return msgspec.json.decode(answer, type=Usage)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import msgspec
 import trio
 from attrs import frozen
 
@@ -13,11 +14,13 @@ from trt.assets import asset
 from trt.bench.children import (
     LOOPBACK,
     READY_WITHIN_S,
+    RECEIVE_BYTES,
     ChildFailed,
     child,
     free_port,
     last_words,
 )
+from trt.bench.flow_service import Usage
 from trt.bench.load import LoadOrder
 from trt.config import Config, ConfigProblems, read_config
 from trt.sources import Sources
@@ -130,3 +133,21 @@ async def take_lease(at: Place, sources: Sources) -> None:
             lease.acquire, LeaseTerms().name, holder="bench", pid=0, ttl_s=LEASE_S
         )
     assert isinstance(taken, lease.Acquired), "a fresh database has no holder"
+
+
+async def ask_usage(process: trio.Process, at: Place) -> Usage:
+    """Ask a service that `flow_service` runs what it has used so far.
+
+    Raises:
+        ChildFailed: It has ended.
+    """
+    assert process.stdin is not None
+    assert process.stdout is not None
+    await process.stdin.send_all(b"usage\n")
+    answer = b""
+    while not answer.endswith(b"\n"):
+        arrived = await process.stdout.receive_some(RECEIVE_BYTES)
+        if not arrived:
+            raise ChildFailed(f"The service ended:\n{last_words(at.said)}")
+        answer += arrived
+    return msgspec.json.decode(answer, type=Usage)

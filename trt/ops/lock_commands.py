@@ -1,9 +1,6 @@
 """`trt ops lock` and `trt ops lock depose`: their arguments, and what they print."""
 
 import argparse
-import os
-import pwd
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,6 +14,7 @@ from trt.ops.database_door import Door, open_door
 from trt.ops.deposition import Deposed, HolderChanged, NobodyHolds, depose
 from trt.ops.lock_page import lock_page
 from trt.ops.lock_state import Leadership, Locks, LockState, read_locks, settled_shards
+from trt.ops.operator_name import operator_name
 from trt.ops.output import answer, complain
 from trt.ops.schema_state import require_readable
 from trt.ops.settings import Settings
@@ -105,7 +103,7 @@ async def _depose_confirmed(
 
 
 async def _carry_out(door: Door, lock: LockState, reason: str) -> int:
-    outcome = await depose(door, lock.name, epoch=lock.epoch, by=_operator(), because=reason)
+    outcome = await depose(door, lock.name, epoch=lock.epoch, by=operator_name(), because=reason)
     match outcome:
         case Deposed(lease=was):
             sys.stdout.write(
@@ -133,16 +131,6 @@ def _is_confirmed(lock: LockState) -> bool:
     )
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
-
-
-def _operator() -> str:
-    """Say who sits here, as well as the machine knows."""
-    uid = os.getuid()
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:  # a container's user without a name
-        name = f"uid {uid}"
-    return f"{name} at {socket.gethostname()}"
 
 
 def _shard(raw: str) -> Shard:

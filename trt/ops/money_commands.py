@@ -1,9 +1,6 @@
 """`trt ops credit|debit|refund`: their arguments, and what they print."""
 
 import argparse
-import os
-import pwd
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,6 +12,7 @@ from trt.catalog.copy_loader import load_copies
 from trt.domain.ids import Cid, UserId
 from trt.ops.database_door import open_door
 from trt.ops.money import Deed, Refused, Told, adjust, refund
+from trt.ops.operator_name import operator_name
 from trt.ops.output import complain
 from trt.ops.schema_state import require_readable
 from trt.ops.settings import Settings
@@ -99,20 +97,10 @@ def _deed(kind: ActionKind, chosen: argparse.Namespace) -> Deed:
     return Deed(
         kind=kind,
         action_id=chosen.id or f"ops:{sources.token(16)}",
-        by=_operator(),
+        by=operator_name(),
         because=chosen.reason,
         cid=Cid(sources.token(8)),
     )
-
-
-def _operator() -> str:
-    """Say who sits here, as well as the machine knows."""
-    uid = os.getuid()
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:  # a container's user without a name
-        name = f"uid {uid}"
-    return f"{name} at {socket.gethostname()}"
 
 
 def _user(raw: str) -> UserId:
