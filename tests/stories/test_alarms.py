@@ -17,7 +17,7 @@ async def break_books(w: World, user_id: int, by: int) -> None:
     await w.rows(BREAK, by=by, user=user_id)
 
 
-@kit.SEEDS
+@kit.SEEDS_OF_HOURS
 def test_books_that_do_not_balance_are_told_once_an_hour_with_their_cid(
     seed: int, log: LogOfTest
 ) -> None:

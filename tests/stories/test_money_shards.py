@@ -104,7 +104,7 @@ def test_who_never_wrote_and_paid_unseen_gets_an_account_in_the_own_shard(
     kit.tell(story, seed, **TWO)
 
 
-@kit.SEEDS
+@kit.SEEDS_OF_HOURS
 def test_hour_after_hour_the_list_says_nothing_new(seed: int) -> None:
     async def story(w: World) -> None:
         for user in one_of_each(w):

@@ -29,7 +29,7 @@ def test_pain_16_a_charge_that_is_committed_twice(seed: int, log: LogOfTest) -> 
     kit.tell(story, seed)
 
 
-@kit.SEEDS
+@kit.SEEDS_OF_HOURS
 @pytest.mark.parametrize(
     "refusal",
     [Refuse(code=402, msg="Insufficient Credits"), Refuse(code=500, msg="Credits insufficient")],
