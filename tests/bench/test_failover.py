@@ -173,14 +173,18 @@ async def test_the_first_answer_to_a_tap_is_noted_and_an_order_is_called_back_ab
 
 
 def a_round(
-    strike: Strike = Strike.PLANNED, gap_s: float = 0.1, problems: tuple[str, ...] = ()
+    strike: Strike = Strike.PLANNED,
+    gap_s: float = 0.1,
+    problems: tuple[str, ...] = (),
+    late: tuple[str, ...] = (),
 ) -> Round:
     accounts = Accounts(
         updates=50,
         lost=len(problems),
         twice=0,
-        late_callbacks=0,
+        late_callbacks=len(late),
         problems=problems,
+        late=late,
         is_balanced=True,
     )
     return Round(
@@ -192,6 +196,13 @@ def a_round(
         late_commits=0,
         problems=problems,
     )
+
+
+def test_who_waits_for_more_than_a_second_misses_the_target() -> None:
+    played = a_round(late=("late: 7 answered after 1.02 s",))
+    judged = report(Strike.PLANNED, [a_round(), played], sees_crashes=True)
+    assert not judged.is_met
+    assert "7 answered after 1.02 s" in round_line(played)
 
 
 @pytest.mark.parametrize(

@@ -224,10 +224,12 @@ async def test_an_order_that_was_charged_twice_is_done_twice(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("answered_at_s", "late"), [(10.9, 0), (11.1, 3), (None, 3)], ids=["in time", "late", "never"]
+    ("answered_at_s", "lost", "late"),
+    [(10.9, 0, 0), (11.1, 0, 3), (None, 3, 0)],
+    ids=["in time", "late", "never"],
 )
-async def test_taps_whose_answer_took_longer_than_a_second_are_late(
-    answered_at_s: float | None, late: int, tmp_path: Path
+async def test_taps_whose_answer_took_longer_than_a_second_are_late_and_those_without_are_lost(
+    answered_at_s: float | None, lost: int, late: int, tmp_path: Path
 ) -> None:
     _, _, posts = some_posts()
     answered_s = {} if answered_at_s is None else answers(posts, answered_at_s)
@@ -237,7 +239,10 @@ async def test_taps_whose_answer_took_longer_than_a_second_are_late(
         return account(tx, posts, answered_s)
 
     with database(tmp_path) as db:
-        assert (await db.transact(look)).late_callbacks == late
+        accounts = await db.transact(look)
+    assert (accounts.lost, accounts.late_callbacks) == (lost, late)
+    assert len([one for one in accounts.problems if one.endswith("never answered")]) == lost
+    assert len(accounts.late) == late
 
 
 async def test_what_an_old_epoch_writes_and_what_is_under_way_is_seen(tmp_path: Path) -> None:

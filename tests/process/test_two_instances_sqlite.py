@@ -4,14 +4,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.process.two_instances import PATIENCE_S, rounds_of
+from tests.process.two_instances import rounds_of
 from trt.bench.failover_database import SQLiteFile
 from trt.bench.failover_rounds import Round, Strike
 from trt.sources import SystemSources
 
 Rounds = Mapping[Strike, Round]
 # No server tells the standby that the holder is gone: the lease has to run out.
-PATIENCE_WITH_A_FILE_S = {**PATIENCE_S, Strike.KILL: PATIENCE_S[Strike.FREEZE]}
 WHY = {Strike.PLANNED: "released", Strike.KILL: "expired"}
 
 
@@ -29,4 +28,4 @@ def test_nobody_loses_anything_when_the_holder_goes(strike: Strike, rounds: Roun
     assert played.accounts.updates > 50
     assert played.accounts.is_balanced
     assert played.why == WHY[strike]
-    assert 0 < played.gap_s < PATIENCE_WITH_A_FILE_S[strike]
+    assert played.gap_s > 0

@@ -17,14 +17,6 @@ from trt.sources import SystemSources
 
 AROUND_S = 0.7
 """Of load, before and after a trouble."""
-PATIENCE_S: Mapping[Strike, float] = {
-    Strike.PLANNED: 1.0,
-    Strike.KILL: 2.0,
-    Strike.FREEZE: 4.0,
-    Strike.CUT: 4.0,
-    Strike.HALF_OPEN: 4.0,
-}
-"""For one round on a machine that may be busy with other things; the bench has the targets."""
 
 
 def rounds_of(

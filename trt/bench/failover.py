@@ -178,7 +178,11 @@ def report(strike: Strike, rounds: Sequence[Round], *, sees_crashes: bool) -> St
         max_s=gaps_s[-1],
         target_s=target_s,
         target_p50_s=p50_target_s,
-        is_met=is_quick and all(not one.problems and one.accounts.updates > 0 for one in rounds),
+        is_met=is_quick
+        and all(
+            not one.problems and not one.accounts.late_callbacks and one.accounts.updates > 0
+            for one in rounds
+        ),
     )
 
 

@@ -38,13 +38,15 @@ class Accounts:
     updates: int
     """Acknowledged ones; all posted ones, once the round has settled."""
     lost: int
-    """Acknowledged updates that were not handled, or only partly."""
+    """Acknowledged updates that were not handled, or only partly, and taps never answered."""
     twice: int
     """Updates and orders with more effects than one handling has."""
     late_callbacks: int
-    """Acknowledged taps without an answer after a second."""
+    """Acknowledged taps whose answer took longer than a second."""
     problems: tuple[str, ...]
-    """The same in words, and what the audit of the money found."""
+    """What was lost or done twice, in words, and what the audit of the money found."""
+    late: tuple[str, ...]
+    """Which taps were late; a matter of how quick the machine is as well."""
     is_balanced: bool
 
 
@@ -115,16 +117,17 @@ def account(tx: Transaction, posts: Sequence[Post], answered_s: Mapping[str, flo
             (twice if made > due else lost).add_if(
                 f"{update.update_id} {kind} {made} instead of {due}", is_so=made != due
             )
-        late.add_if(_lateness(post, answered_s), is_so=_is_late(post, answered_s))
+        _judge_answer(post, answered_s, lost, late)
     _account_orders(tx, {p.update.user_id for p in posts if p.update.starts_job}, lost, twice)
     audit = books.audit(tx)
-    problems += [*lost.listed(), *twice.listed(), *late.listed(), *audit.problems]
+    problems += [*lost.listed(), *twice.listed(), *audit.problems]
     return Accounts(
         updates=sum(post.acked_s is not None for post in posts),
         lost=len(lost.found),
         twice=len(twice.found),
         late_callbacks=len(late.found),
         problems=tuple(problems),
+        late=tuple(late.listed()),
         is_balanced=audit.is_balanced,
     )
 
@@ -147,18 +150,19 @@ class _Problems:
         return [f"{self.kind}: {what}" for what in self.found[:LISTED_MAX]]
 
 
-def _is_late(post: Post, answered_s: Mapping[str, float]) -> bool:
+def _judge_answer(
+    post: Post, answered_s: Mapping[str, float], lost: "_Problems", late: "_Problems"
+) -> None:
     if post.update.callback_id is None or post.acked_s is None:
-        return False
-    at_s = answered_s.get(post.update.callback_id)
-    return at_s is None or at_s - post.acked_s > ANSWER_WITHIN_S
-
-
-def _lateness(post: Post, answered_s: Mapping[str, float]) -> str:
-    at_s = answered_s.get(post.update.callback_id or "")
-    if at_s is None or post.acked_s is None:
-        return f"{post.update.update_id} never answered"
-    return f"{post.update.update_id} answered after {at_s - post.acked_s:.2f} s"
+        return
+    answered_at_s = answered_s.get(post.update.callback_id)
+    if answered_at_s is None:
+        lost.add(f"{post.update.update_id} never answered")
+        return
+    took_s = answered_at_s - post.acked_s
+    late.add_if(
+        f"{post.update.update_id} answered after {took_s:.2f} s", is_so=took_s > ANSWER_WITHIN_S
+    )
 
 
 def _kept(tx: Transaction, first_id: int) -> dict[int, Kept]:

@@ -24,7 +24,7 @@ def failover_table(report: FailoverReport) -> str:
         f"  {one.strike}, round {number}: {problem}"
         for one in report.strikes
         for number, played in enumerate(one.rounds, 1)
-        for problem in played.problems
+        for problem in (*played.problems, *played.accounts.late)
     ]
     seen = "\n".join(["", "What should not be:", *problems, ""]) if problems else ""
     return (
@@ -38,7 +38,7 @@ def round_line(played: Round) -> str:
     return (
         f"{played.strike}: gap {_ms(played.gap_s)} ms, taken over after {_ms(played.taken_s)} ms"
         f" ({played.why}), {played.accounts.updates} updates"
-        + "".join(f"\n  {problem}" for problem in played.problems)
+        + "".join(f"\n  {problem}" for problem in (*played.problems, *played.accounts.late))
     )
 
 
