@@ -1,10 +1,9 @@
 """`Asker`: an actor that may wait for answers, and the cycles of such waits."""
 
-from contextvars import ContextVar
 from typing import Any, Protocol
 
-from attrs import define
-from trio.lowlevel import Task
+from attrs import define, field
+from trio.lowlevel import Task, current_task
 
 from trt.supervision.errors import AskCycle
 from trt.supervision.turn import Turn
@@ -23,14 +22,27 @@ class Asked(Protocol):
 class Asker:
     """One place in the tree, as one that waits.
 
-    Only `task` counts: it is the one that takes the messages, so nobody is served while it waits.
+    Only one task counts: the one that takes the messages, so nobody is served while it waits.
     A task beside it may wait for whom it likes.
     """
 
     path: str
-    task: Task | None = None
+    _task: Task | None = field(default=None, init=False)
     waits_at: Asked | None = None
     waits_for: Turn[Any] | None = None
+
+    def reads_in(self, task: Task) -> None:
+        """Note which task takes the messages."""
+        if self._task is not task:
+            self.reads_no_more()
+            self._task = task
+            _readers[task] = self
+
+    def reads_no_more(self) -> None:
+        """Note that no task takes messages."""
+        if self._task is not None:
+            del _readers[self._task]
+            self._task = None
 
     @property
     def waiting_on(self) -> str | None:
@@ -75,4 +87,10 @@ class Asker:
         return self.waits_at
 
 
-current_asker: ContextVar[Asker | None] = ContextVar("trt_asker", default=None)
+# Not a context variable: a context of its own would be a tenth of what starting an actor costs.
+_readers: dict[Task, Asker] = {}
+
+
+def current_asker() -> Asker | None:
+    """Return whose messages the calling task takes."""
+    return _readers.get(current_task())

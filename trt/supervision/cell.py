@@ -7,13 +7,13 @@ from typing import Any
 import attrs
 import trio
 from trio.lowlevel import current_task
+from typing_extensions import override
 
 from trt.supervision import events
-from trt.supervision.asker import Asker, current_asker
 from trt.supervision.child import ACTOR_GRACE_S, Child
 from trt.supervision.context import Branch, Context, Emit, as_branch
 from trt.supervision.errors import ActorCrashed, ActorStopped
-from trt.supervision.intake import Intake
+from trt.supervision.intake import Intake, Owner
 from trt.supervision.restart import Backoff, Restart, RestartWindow
 from trt.supervision.snapshot import ActorSnapshot, Kind, State
 from trt.supervision.stop_signal import StopSignal
@@ -23,7 +23,7 @@ from trt.supervision.turn import Turn, forget_current_turn
 CANCELLED_GRACE_S = 1.0
 
 
-class Cell:
+class Cell(Owner):
     """Runs one child, one incarnation at a time, and keeps what must survive a restart."""
 
     # Each incarnation has its own; before the first there are none.
@@ -31,9 +31,10 @@ class Cell:
     _scope: trio.CancelScope
 
     def __init__(self, child: Child[Any]) -> None:
+        super().__init__(child.name)
         self.child = child
-        self.name = self.path = child.name
-        self.emit: Emit = _emit_nothing
+        self.name = child.name
+        self.emit: Emit = emit_nothing
         self.state = State.STOPPED
         self.incarnation = 0
         self.error: Exception | None = None
@@ -41,11 +42,8 @@ class Cell:
         """Whether nothing of the child is running."""
         self.due_at: float | None = None
         """When its parent will start it again (trio time)."""
-        self._asker = Asker(self.path)
         self.intake = (
-            None
-            if child.mailbox is None
-            else Intake(child.mailbox, self._asker, self, drains=child.drains)
+            None if child.mailbox is None else Intake(child.mailbox, self, drains=child.drains)
         )
         self._branch = as_branch(child.actor)
         self.ready_at: float | None = None
@@ -59,34 +57,36 @@ class Cell:
 
     def place(self, parent_path: str, emit: Emit) -> None:
         """Say where in the tree this is, and who hears of it."""
-        self.path = self._asker.path = f"{parent_path}/{self.name}"
+        self.path = f"{parent_path}/{self.name}"
         self.emit = emit
 
     # One incarnation
 
-    def begin(self) -> None:
-        """Prepare the next incarnation; `live` must be started right after."""
+    def begin(self, *, is_ready: bool = False) -> None:
+        """Prepare the next incarnation; `live` must be started right after.
+
+        One that `is_ready` works as soon as it runs, and says so with no event of its own.
+        """
         assert self.has_ended, f"{self.path}: the old incarnation is still there"
         self.incarnation += 1
         self.error = None
         self.due_at = None
         self.has_ended = False
-        self.ready_at = None
+        self.ready_at = trio.current_time() if is_ready else None
         self.stop = StopSignal()
         self._settled = self._ended = None
         self._scope = trio.CancelScope(shield=True)
-        self.state = State.STARTING
+        self.state = State.RUNNING if is_ready else State.STARTING
         if self.intake is not None:
             self.intake.open()
         self.emit(events.Started(path=self.path, incarnation=self.incarnation))
 
-    async def live(self, on_end: Callable[[], object]) -> None:
-        """Run the incarnation to its end; `on_end` hears of it last."""
+    async def live(self, on_end: Callable[..., object], *args: object) -> None:
+        """Run the incarnation to its end; `on_end(*args)` hears of it last."""
         has_returned = False
         # A task begins with a copy of its spawner's variables: what that one is about is not ours.
         forget_current_turn()
-        current_asker.set(self._asker)
-        self._asker.task = current_task()
+        self.reads_in(current_task())
         try:
             # The scope is shielded: only an ordered stop ends it. And it is inside the `try`:
             # an error in a cancelled clean-up leaves the scope only after the Cancelled is gone.
@@ -96,8 +96,9 @@ class Cell:
         except Exception as error:  # noqa: BLE001 - a crash of any kind is the parent's business
             self.error = error
         finally:
+            self.reads_no_more()
             self._end(has_returned=has_returned)
-            on_end()
+            on_end(*args)
 
     def mark_ready(self) -> None:
         """Note that the incarnation works."""
@@ -201,6 +202,7 @@ class Cell:
         if self._branch is not None:
             self._branch.retire()
 
+    @override
     def put_aside(self, turn: Turn[Any], reason: str) -> None:
         """Make a dead letter of a message whose turn did not begin."""
         self._dead_letter(turn, reason, attempts=turn.attempt - 1)
@@ -351,7 +353,7 @@ class Cell:
             uptime_s=0.0 if self.has_ended or self.ready_at is None else now - self.ready_at,
             backoff_s=0.0 if self.due_at is None else max(0.0, self.due_at - now),
             last_error=self._last_error,
-            waiting_on=self._asker.waiting_on,
+            waiting_on=self.waiting_on,
             children=shown.children + subtrees,
             children_total=shown.children_total + len(subtrees),
         )
@@ -370,5 +372,5 @@ def _with_messages(shown: ActorSnapshot, intake: Intake[Any], now: float) -> Act
     )
 
 
-def _emit_nothing(_: events.SupervisionEvent) -> None:
+def emit_nothing(_: events.SupervisionEvent) -> None:
     """Nobody listens before the child has its place in a tree."""

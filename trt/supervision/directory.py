@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import trio
 
-from trt.supervision.cell import CANCELLED_GRACE_S
+from trt.supervision.cell import CANCELLED_GRACE_S, emit_nothing
 from trt.supervision.child import ACTOR_GRACE_S, Poison
 from trt.supervision.context import Actor, Context, Emit
 from trt.supervision.entry import Entry, Terms, WhenFull
@@ -80,7 +80,7 @@ class Directory(Generic[K, M]):
             chance=random,
         )
         self._entries: dict[K, Entry[K, M]] = {}
-        self._emit: Emit | None = None
+        self._emit: Emit = emit_nothing
         self._stop: StopSignal | None = None
         self._keeper: Keeper[K, M] | None = None
         """While it runs."""

@@ -34,18 +34,11 @@ class Entry(Generic[K, M]):
     cell: Cell
     mailbox: Mailbox[M]
     window: RestartWindow
-    on_end: "Callable[[Entry[K, M]], None] | None" = None
-    """Hears of the ends of its incarnations."""
     received_before: int = 0
     """How many messages its earlier incarnations had taken."""
     has_left_unread: bool = False
     """Whether its last incarnation finished without taking any of the messages that waited."""
     is_falling_asleep: bool = False
-
-    def tell_end(self) -> None:
-        """Let the directory know that an incarnation has ended."""
-        assert self.on_end is not None, "whoever starts it wants to hear of its end"
-        self.on_end(self)
 
     @property
     def idle_since(self) -> float | None:
@@ -80,11 +73,11 @@ class Terms(Generic[K, M]):
     def _empty_window(self) -> RestartWindow:
         return RestartWindow(self.budget)
 
-    def new_entry(self, key: K, path: str, emit: Emit | None) -> Entry[K, M]:
+    def new_entry(self, key: K, path: str, emit: Emit) -> Entry[K, M]:
         """Return an entry for `key` below `path`, with a fresh actor that does not run yet."""
         name = self.key_name(key)
         # Not Mailbox[M](…): a generic alias that is called leaves a dict on what it makes.
-        mailbox: Mailbox[M] = Mailbox(f"{path}/{name}", self.mailbox_capacity)
+        mailbox: Mailbox[M] = Mailbox(name, self.mailbox_capacity)
         hook = self.on_dead_letter
         child = Child(
             name,
@@ -95,7 +88,6 @@ class Terms(Generic[K, M]):
             on_dead_letter=None if hook is None else partial(hook, key),
         )
         cell = Cell(child)
-        if emit is not None:
-            cell.place(path, emit)
-            mailbox.name = cell.path  # the same, once
+        cell.place(path, emit)
+        mailbox.name = cell.path
         return Entry(key, cell, mailbox, self.no_restarts)

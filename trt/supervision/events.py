@@ -36,7 +36,7 @@ class Started:
 
 @frozen(kw_only=True)
 class Ready:
-    """The incarnation said that it is ready."""
+    """The incarnation said that it is ready; the actors of a directory are as they start."""
 
     path: str
 

@@ -1,7 +1,8 @@
 """`Intake`: how an actor takes messages, and which of them are in its hand."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from abc import abstractmethod
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Any, Generic, TypeVar
 
 import trio
 from trio.lowlevel import current_task
@@ -17,28 +18,20 @@ M = TypeVar("M")
 TAKEN_WITHOUT_PAUSE_MAX = 64
 
 
-class Owner(Protocol):
-    """Whose mailbox it is."""
+class Owner(Asker):
+    """Abstract root of those that have a mailbox."""
 
+    @abstractmethod
     def put_aside(self, turn: Turn[Any], reason: str) -> None:
         """Make a dead letter of a message whose turn did not begin."""
-        ...
 
 
 class Intake(Generic[M]):
     """Takes from the mailbox; what was taken stays in hand until the next take or the end."""
 
-    def __init__(
-        self,
-        mailbox: Mailbox[M],
-        asker: Asker,
-        owner: Owner,
-        *,
-        drains: bool = False,
-    ) -> None:
+    def __init__(self, mailbox: Mailbox[M], owner: Owner, *, drains: bool = False) -> None:
         self.mailbox = mailbox
         self._drains = drains
-        self._asker = asker
         self._owner = owner
         # Of an actor at rest these are the one empty tuple, not two lists each.
         self._in_hand: Sequence[Turn[M]] = ()
@@ -57,50 +50,59 @@ class Intake(Generic[M]):
 
     def open(self) -> None:
         """Let messages in, for the incarnation that begins."""
-        if self.mailbox.reader is not self._asker:
+        if self.mailbox.reader is not self._owner:
             self._attach()  # another actor has read it meanwhile
         self.mailbox.open()
 
     def _attach(self) -> None:
-        self.mailbox.reader = self._asker
+        self.mailbox.reader = self._owner
         if self.mailbox.overflow is Overflow.DROP_OLDEST:
             self.mailbox.on_dropped = self._note_dropped
 
     def _note_dropped(self, turn: Turn[M]) -> None:
         self._owner.put_aside(turn, "dropped")
 
-    async def take(self, size_max: int, stop: StopSignal) -> Sequence[Turn[M]]:
-        """Finish what is in hand and wait for more, at most `size_max`; empty once stopping."""
+    def come_back(self) -> None:
+        """Finish what is in hand; the calling task takes what comes."""
         self.finish()
-        self._asker.task = current_task()
+        self._owner.reads_in(current_task())
+
+    def take(self, size_max: int, stop: StopSignal) -> Sequence[Turn[M]] | None:
+        """Take what has come, at most `size_max`; none once stopping.
+
+        None: await what `more` returns, then try again.
+        """
         mailbox = self.mailbox
+        mailbox.come()
         while not stop.is_requested or (self._drains and stop.is_final and mailbox.depth):
-            if self._taken_without_pause >= TAKEN_WITHOUT_PAUSE_MAX:
-                self._taken_without_pause = 0
-                await mailbox.pause()
-                continue
-            if not mailbox.depth:
-                self._taken_without_pause = 0
-                await mailbox.wait()
-                mailbox.come()
-                continue
+            if not mailbox.depth or self._taken_without_pause >= TAKEN_WITHOUT_PAUSE_MAX:
+                return None
             taken = mailbox.take_many(size_max)
             self._taken_without_pause += len(taken)
-            now = self.began_at = trio.current_time()
-            asked = self._asked = [turn for turn in taken if turn.slot is not None]
-            late = [turn for turn in asked if turn.deadline <= now]
-            if late:
-                self._put_aside(late)
-                taken = [turn for turn in taken if turn.deadline > now]
+            self.began_at = trio.current_time()
+            self._asked = [turn for turn in taken if turn.slot is not None]
+            if self._asked:
+                taken = self._in_time(taken, self.began_at)
             if taken:
                 self._in_hand = taken
                 return taken
         return ()
 
-    def _put_aside(self, expired: Iterable[Turn[M]]) -> None:
-        for turn in expired:
-            self.mailbox.expired += 1
-            self._owner.put_aside(turn, "expired")
+    def more(self) -> Awaitable[object]:
+        """Wait until there may be something to take; if there is, let the others run first."""
+        self._taken_without_pause = 0
+        return self.mailbox.pause() if self.mailbox.depth else self.mailbox.wait()
+
+    def _in_time(self, taken: Iterable[Turn[M]], now: float) -> list[Turn[M]]:
+        """Put aside the questions whose deadline has passed; returns the others."""
+        in_time = []
+        for turn in taken:
+            if turn.deadline > now:
+                in_time.append(turn)
+            else:
+                self.mailbox.expired += 1
+                self._owner.put_aside(turn, "expired")
+        return in_time
 
     def finish(self) -> None:
         """Count what is in hand as handled."""

@@ -92,11 +92,9 @@ class Keeper(Generic[K, M]):
     def _start(self, entry: Entry[K, M]) -> None:
         cell = entry.cell
         entry.received_before = entry.mailbox.received
-        entry.on_end = self._on_end
         self._places.watch(entry)
-        cell.begin()
-        cell.mark_ready()
-        self._nursery.start_soon(cell.live, entry.tell_end, name=cell.path)
+        cell.begin(is_ready=True)
+        self._nursery.start_soon(cell.live, self._on_end, entry, name=cell.path)
 
     def _start_due(self) -> None:
         now = trio.current_time()

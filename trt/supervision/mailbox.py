@@ -76,8 +76,8 @@ class Mailbox(Generic[M]):
         self.idle_since: float | None = None
         """Since when the reader waits with nothing in hand and nothing queued (trio time)."""
         self._queue: deque[Turn[M]] = deque()
-        # In order of arrival.
-        self._senders: dict[_Sender, None] = {}
+        # In order of arrival; made for whoever waits: mostly nobody does.
+        self._senders: dict[_Sender, None] | None = None
         self._reading: Task | None = None
         self._peak = self._received = self._refused = self._dropped = 0
         self._capacity_open = capacity
@@ -117,10 +117,11 @@ class Mailbox(Generic[M]):
             self._refused += 1
             raise MailboxFull(self.name, turn.message)
         sender = _Sender(turn, current_task())
-        self._senders[sender] = None
+        senders = self._senders = self._senders or {}
+        senders[sender] = None
 
         def abort(_: object) -> Abort:
-            del self._senders[sender]
+            senders.pop(sender)
             return Abort.SUCCEEDED
 
         await wait_task_rescheduled(abort)
@@ -262,13 +263,14 @@ class Mailbox(Generic[M]):
         """Refuse new messages and wake the waiting senders; what is queued can still be taken."""
         self._capacity_open = 0
         if self._senders:
-            senders, self._senders = self._senders, {}
+            senders, self._senders = self._senders, None
             for sender in senders:
                 reschedule(sender.task)
 
     def statistics(self) -> MailboxStatistics:
         """Return the counters as they are now."""
-        sender = next(iter(self._senders), None)
+        senders = self._senders or {}
+        sender = next(iter(senders), None)
         waiting = None if sender is None else sender.turn
         oldest = self._queue[0] if self._queue else waiting
         return MailboxStatistics(
@@ -280,7 +282,7 @@ class Mailbox(Generic[M]):
             received=self._received,
             refused=self._refused,
             oldest_age_s=0.0 if oldest is None else oldest.age_s,
-            waiting_senders=len(self._senders),
+            waiting_senders=len(senders),
             expired=self.expired,
             late_replies=self.late_replies,
             dropped=self._dropped,

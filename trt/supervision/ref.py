@@ -4,11 +4,10 @@ from collections.abc import Awaitable
 from typing import Any, Generic, Protocol, TypeVar
 
 import trio
-from trio.lowlevel import current_task
 from typing_extensions import override
 
 from trt.supervision import deadlines
-from trt.supervision.asker import Asked, Asker, current_asker
+from trt.supervision.asker import Asked, current_asker
 from trt.supervision.errors import AskTimedOut
 from trt.supervision.question import Answering, Question, ReplySlot
 from trt.supervision.turn import Turn, current_turn
@@ -104,7 +103,7 @@ class Ref(Generic[M_contra]):
         turn: Turn[Any] = Turn(question, cid if cid is not None or about is None else about.cid)
         turn.deadline = deadline
         slot = turn.slot = ReplySlot(post)
-        asker = _present_asker()
+        asker = current_asker()
         if asker is not None:
             asker.waits(turn, post)
         try:
@@ -135,8 +134,3 @@ async def _answer(post: Post, turn: Turn[Any], slot: ReplySlot, timeout_s: float
     finally:
         slot.is_abandoned = True
         clock.forget_one()
-
-
-def _present_asker() -> Asker | None:
-    asker = current_asker.get()
-    return asker if asker is not None and asker.task is current_task() else None

@@ -43,7 +43,10 @@ class Batches(Generic[M_co]):
         if self._desk.ready_at is None:
             self._desk.mark_ready()
         forget_current_turn()
-        taken = await self._intake.take(self._size_max, self._desk.stop)
+        intake, stop = self._intake, self._desk.stop
+        intake.come_back()
+        while (taken := intake.take(self._size_max, stop)) is None:
+            await intake.more()
         if not taken:
             raise StopAsyncIteration
         if len(taken) == 1:
@@ -67,7 +70,10 @@ class Turns(Generic[M_co]):
         if self._desk.ready_at is None:
             self._desk.mark_ready()
         forget_current_turn()
-        taken = await self._intake.take(1, self._desk.stop)
+        intake, stop = self._intake, self._desk.stop
+        intake.come_back()
+        while (taken := intake.take(1, stop)) is None:
+            await intake.more()
         if not taken:
             raise StopAsyncIteration
         set_current_turn(taken[0])

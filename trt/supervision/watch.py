@@ -220,9 +220,7 @@ class Watch:
         """Start one child and wait until it is ready; return the error if it does not become so."""
         cell.begin()
         incarnation = cell.incarnation
-        self._nursery.start_soon(
-            cell.live, lambda: self._hear_end(cell, incarnation), name=cell.path
-        )
+        self._nursery.start_soon(cell.live, self._hear_end, cell, incarnation, name=cell.path)
         timeout_s = cell.child.start_timeout_s
         await let_go(lambda: cell.is_settled)
         if not cell.is_settled:
