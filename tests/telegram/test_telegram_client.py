@@ -15,7 +15,13 @@ from tests.telegram.conftest import TOKEN
 from tests.wire import Wire
 from trt.domain.ids import CallbackId, ChatId, MessageId
 from trt.domain.replies import Button
-from trt.telegram.client import CALL_S_MAX, POLL_GRACE_S, SURELY_NOT_SENT, TelegramClient
+from trt.telegram.client import (
+    ANSWER_S_MAX,
+    CALL_S_MAX,
+    POLL_GRACE_S,
+    SURELY_NOT_SENT,
+    TelegramClient,
+)
 from trt.telegram.errors import TelegramUnauthorized, TelegramUnavailable
 from trt.telegram.outcomes import (
     Blocked,
@@ -236,9 +242,13 @@ async def test_a_call_has_its_own_deadline(
     started = trio.current_time()
     assert type(await telegram.send_message(CHAT, "x")) is OutcomeUnknown
     assert trio.current_time() - started == pytest.approx(CALL_S_MAX)
+    assert type(await telegram.answer_callback_query(CallbackId("1"))) is OutcomeUnknown
+    assert trio.current_time() - started == pytest.approx(CALL_S_MAX + ANSWER_S_MAX)
     with pytest.raises(TelegramUnavailable):
         await telegram.get_updates(0, 30, [])
-    assert trio.current_time() - started == pytest.approx(CALL_S_MAX + 30 + POLL_GRACE_S)
+    assert trio.current_time() - started == pytest.approx(
+        CALL_S_MAX + ANSWER_S_MAX + 30 + POLL_GRACE_S
+    )
     assert autojump_clock.autojump_threshold == 0
 
 

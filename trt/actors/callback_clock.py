@@ -13,7 +13,7 @@ from trt.telegram.outcomes import CallbackExpired, Done
 from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream
 
-CALLS_MAX = 32
+CALLS_MAX = 8
 """At a time: of a crowd whose calls all run side by side, everybody is late."""
 
 

@@ -30,6 +30,8 @@ UNCERTAIN_MAX = 5
 between them (1, 4, 16, 64 s) a gateway's bad minute costs nobody a result."""
 ANSWER_RETRIES_S = (0.1, 0.3, 1.0, 3.0)
 """The first ones still come within the second that a spinner may turn."""
+ANSWERS_MAX = 8
+"""At a time, in a crowd: those that stand in line may find that the clock was faster."""
 AGE_S_MAX = 24 * 3600.0
 RESULT_AGE_S_MAX = 1800.0
 """How long a result is tried to be sent; then the user is asked to fetch it."""
@@ -68,6 +70,7 @@ class Delivery:
         self._parts = parts
         self._pace = Pace() if pace is None else pace
         self._lanes: dict[tuple[ChatId, bool], Lane] = {}
+        self._answering = trio.CapacityLimiter(ANSWERS_MAX)
         self._fetching = trio.CapacityLimiter(FETCHES_MAX)
         self._turnstile = trio.Lock()
         self._claim_no = 0
@@ -202,7 +205,8 @@ class Delivery:
 
     async def _send_at_once(self, row: OutboxRow) -> None:
         """Send an answer to a tap, again if need be: a second one for the same tap does no harm."""
-        fate = await self._parts.courier.carry(row, None)
+        async with self._answering:
+            fate = await self._parts.courier.carry(row, None)
         for pause_s in ANSWER_RETRIES_S:
             if isinstance(fate, Arrived | Hopeless):
                 break

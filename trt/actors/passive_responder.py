@@ -28,13 +28,13 @@ from trt.telegram.updates import PAYMENT_KINDS, PRE_CHECKOUT, Unsupported, read_
 from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream
 
-GRACE_S = 0.4
+GRACE_S = 0.3
 """How long the active instance may take to claim an update before the user is told to wait."""
 LOOK_EVERY_S = 0.1
 CHECK_S = 0.2
 """How long the database may take to say who was claimed; then everybody in question is told."""
 NOTICE_EVERY_S = 60.0
-TAP_LEFT_S = 0.35
+TAP_LEFT_S = 0.25
 """How long a tap that the active instance took itself may be seen unanswered. With two looks and
 the call itself that is less than the promised second."""
 TAPS_MAX = 500

@@ -55,6 +55,9 @@ from trt.telegram.wire import FilePath, Me, WebhookState
 
 CALL_S_MAX = 20.0
 """Overall deadline of a call without a file; Telegram answers in well under a second."""
+ANSWER_S_MAX = 3.0
+"""Overall deadline of an answer to a tap: nobody looks at a spinner for longer, and the next answer
+waits for the connection."""
 UPLOAD_S_MAX = 180.0
 """Overall deadline of a call with a file of up to 50 MB."""
 DOWNLOAD_BYTES_MAX = 20 * 1024 * 1024
@@ -122,7 +125,7 @@ class TelegramClient:
         arguments: dict[str, Any] = {"callback_query_id": callback_id}
         if text:
             arguments |= {"text": text, "show_alert": is_alert}
-        return acted(await self._call("answerCallbackQuery", arguments))
+        return acted(await self._call("answerCallbackQuery", arguments, ANSWER_S_MAX))
 
     async def send_chat_action(self, chat_id: ChatId, action: str) -> ActOutcome:
         """Show "is sending a photo …" for at most 5 s (Bot API, sendChatAction)."""
