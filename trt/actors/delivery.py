@@ -205,19 +205,22 @@ class Delivery:
 
     async def _send_at_once(self, row: OutboxRow) -> None:
         """Send an answer to a tap, again if need be: a second one for the same tap does no harm."""
-        async with self._answering:
-            fate = await self._parts.courier.carry(row, None)
+        fate = await self._answer(row)
         for pause_s in ANSWER_RETRIES_S:
             if isinstance(fate, Arrived | Hopeless):
                 break
             await trio.sleep(pause_s)
-            fate = await self._parts.courier.carry(row, None)
+            fate = await self._answer(row)
         await self._mark(
             Sent(outbox_id=row.outbox_id, message_id=None)
             if isinstance(fate, Arrived)
             else Failed(outbox_id=row.outbox_id, detail=repr(fate))
         )
         self._tell(row, EventName.ANSWER_CALLBACK_QUERY, outcome=type(fate).__name__)
+
+    async def _answer(self, row: OutboxRow) -> Fate:
+        async with self._answering:
+            return await self._parts.courier.carry(row, None)
 
     # What hangs on a row
 
