@@ -40,7 +40,7 @@ DEFAULTS: dict[str, Any] = {
     "kie_api_base": "https://api.kie.ai",
     "kie_result_hosts": ("aiquickdraw.com", "redpandaai.co"),
     "database": SQLiteAddress(Path("trt.sqlite3")),
-    "db_pool_max": 4,
+    "db_pool_max": 2,
     "shards": 1,
     "lease_terms": LeaseTerms(
         ttl_s=2.0, renew_every_s=0.5, trust_s=1.5, look_every_s=0.25, stop_lost_s=0.4
@@ -67,7 +67,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("DATABASE_URL", "sqlite:////var/a.db", "database", SQLiteAddress(Path("/var/a.db"))),
     ("DATABASE_URL", "sqlite:///a.sqlite3", "database", SQLiteAddress(Path("a.sqlite3"))),
     ("DATA_DIR", "/var/bot", "database", SQLiteAddress(Path("/var/bot/trt.sqlite3"))),
-    ("DB_POOL_MAX", "2", "db_pool_max", 2),
+    ("DB_POOL_MAX", "4", "db_pool_max", 4),
     ("SHARDS", "64", "shards", 64),
     ("LEASE_TTL_S", "30", "lease_terms", LeaseTerms(ttl_s=30)),
     ("LEASE_RENEW_S", "0.25", "lease_terms", LeaseTerms(renew_every_s=0.25)),

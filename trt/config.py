@@ -226,7 +226,7 @@ def read_config(environment: Mapping[str, str]) -> Config | ConfigProblems:
             "KIE_RESULT_HOSTS", ("aiquickdraw.com", "redpandaai.co"), host_list
         ),
         database=database,
-        db_pool_max=reader.optional("DB_POOL_MAX", 4, whole(1, 100)),
+        db_pool_max=reader.optional("DB_POOL_MAX", 2, whole(1, 100)),
         shards=reader.optional("SHARDS", 1, whole(1, SHARDS_MAX)),
         lease_terms=_lease_terms(reader, database),
         welcome_balance_kopecks=reader.optional("WELCOME_BALANCE_RUB", 0, rubles),

@@ -18,6 +18,10 @@ from trt.storage.inbox import InboxRow
 from trt.supervision import Context
 from trt.telemetry.stream import EventStream
 
+AT_WORK_MAX = 8
+"""More at a time make nothing faster (a transaction is mostly our own work), and a stop waits for
+all of them. Fewer would leave SQLite's group commit nothing to group."""
+
 
 @frozen
 class HandleUpdate:
@@ -41,6 +45,8 @@ class SessionParts:
     start_job: Callable[[JobId], None]
     in_hand: InHand
     leash: Callable[[], AbstractContextManager[trio.CancelScope]]
+    at_work: trio.CapacityLimiter
+    """Who may handle an update at this moment; the others stand in line."""
 
 
 class SessionActor:
@@ -50,6 +56,7 @@ class SessionActor:
     state: the conversation is read and written inside the transaction, so a restart or passivation
     loses nothing, and an update whose handling crashed is handled again. Its user's updates may
     have come in by two instances, so it turns to the earlier ones before the one it was told of.
+    Whoever stands in line at a stop hands its update back untouched: the next holder has it sooner.
     """
 
     def __init__(self, parts: SessionParts) -> None:
@@ -58,9 +65,25 @@ class SessionActor:
     async def run(self, ctx: Context[HandleUpdate]) -> None:
         """Handle updates until asked to stop or passivated."""
         async for turn in ctx.turns():
-            # Asleep it needs no leash: thousands of sessions are, at any time.
-            with self._parts.leash():
-                await self._handle(turn.message.row)
+            if not await self._comes_in(ctx):
+                self._parts.in_hand.abandon(turn.message.row)
+                return
+            try:
+                # Asleep it needs no leash: thousands of sessions are, at any time.
+                with self._parts.leash():
+                    await self._handle(turn.message.row)
+            finally:
+                self._parts.at_work.release()
+
+    async def _comes_in(self, ctx: Context[HandleUpdate]) -> bool:
+        """Wait in line; False if a stop comes first."""
+        try:
+            self._parts.at_work.acquire_nowait()  # costs no turn of the scheduler
+        except trio.WouldBlock:
+            with ctx.stop.interrupts() as waiting:
+                await self._parts.at_work.acquire()
+            return not waiting.cancelled_caught
+        return True
 
     async def _handle(self, told: InboxRow) -> None:
         in_hand = self._parts.in_hand
