@@ -1,6 +1,6 @@
 """`Intake`: how an actor takes messages, and which of them are in its hand."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -18,7 +18,7 @@ M = TypeVar("M")
 TAKEN_WITHOUT_PAUSE_MAX = 64
 
 
-class Owner(Asker):
+class Owner(Asker, ABC):
     """Abstract root of those that have a mailbox."""
 
     @abstractmethod
