@@ -10,6 +10,7 @@ from tests.supervision.handlers import Double, Handler
 from tests.supervision.stage import every_seed, fails_with, running
 from trt.supervision import (
     ActorStopped,
+    Backoff,
     Budget,
     Child,
     Context,
@@ -103,6 +104,62 @@ async def test_an_idle_actor_falls_asleep_and_a_busy_one_does_not() -> None:
         hall.directory.tell_nowait(2, "again")
         await trio.sleep(1)
         assert hall.handled[-1] == (2, "again")
+
+
+@every_seed
+async def test_an_actor_is_idle_for_its_whole_time_before_it_falls_asleep() -> None:
+    hall = Hall(idle_after_s=4.0)
+    async with running(hall.root):
+        await trio.sleep(0.9)
+        hall.directory.tell_nowait(1, "quick")
+        await trio.sleep(3.9)
+        assert hall.directory.keys() == (1,)
+        await trio.sleep(1.2)
+        assert hall.directory.keys() == ()
+
+
+@every_seed
+async def test_an_actor_with_a_message_now_and_then_does_not_fall_asleep() -> None:
+    hall = Hall(idle_after_s=4.0)
+    async with running(hall.root):
+        for n in range(5):
+            hall.directory.tell_nowait(1, f"quick {n}")
+            await trio.sleep(3.7)
+        assert hall.starts == 1
+
+
+@every_seed
+async def test_an_actor_that_crashed_on_its_own_is_idle_from_its_next_start() -> None:
+    starts: list[float] = []
+
+    class Frail:
+        async def run(self, ctx: Context[str]) -> None:
+            starts.append(trio.current_time())
+            async with trio.open_nursery() as nursery:
+                if len(starts) == 1:
+                    nursery.start_soon(self.fall)
+                async for _ in ctx.turns():
+                    pass
+
+        async def fall(self) -> None:
+            await trio.sleep(3.5)
+            raise ValueError("a crash beside the messages")
+
+    keys: Directory[int, str] = Directory(
+        "keys",
+        lambda _: Frail(),
+        mailbox_capacity=1,
+        live_max=1,
+        idle_after_s=4.0,
+        backoff=Backoff(0.0, 0.0),
+    )
+    async with running(Supervisor("root", [Child("keys", keys)])):
+        keys.ensure(1)
+        await trio.sleep(7.4)
+        assert keys.keys() == (1,)
+        await trio.sleep(1.3)
+        assert keys.keys() == ()
+    assert len(starts) == 2
 
 
 @every_seed

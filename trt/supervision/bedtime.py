@@ -40,12 +40,7 @@ class Bedtime(Generic[K, M]):
         now = trio.current_time()
         if self._idle_after_s is None or now < self.next_sweep_at:
             return
-        idle_before = now - self._idle_after_s
-        idle = [
-            entry
-            for entry in entries
-            if entry.idle_since is not None and entry.idle_since <= idle_before
-        ]
+        idle = [entry for entry in entries if entry.look() > SWEEPS_PER_IDLE_TIME]
         if idle:
             self.send(idle)
         self._plan_sweep()
@@ -71,10 +66,11 @@ class Bedtime(Generic[K, M]):
         """Ask `entries` to leave, a few at a time: whoever has work meanwhile should not wait."""
         with trio.CancelScope(shield=True):
             for first in range(0, len(entries), LEAVING_AT_ONCE):
+                now = trio.current_time()
                 leaving = entries[first : first + LEAVING_AT_ONCE]
                 for entry in leaving:
                     if entry.mailbox.is_empty:
-                        entry.cell.request_stop(is_final=False)
+                        entry.cell.request_stop(is_final=False, now=now)
                     else:
                         self.wake(entry)
                 await let_go()

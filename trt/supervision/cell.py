@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import trio
@@ -10,10 +10,11 @@ from trio.lowlevel import current_task
 from typing_extensions import override
 
 from trt.supervision import events
-from trt.supervision.child import ACTOR_GRACE_S, Child
-from trt.supervision.context import Branch, Context, Emit, as_branch
+from trt.supervision.child import ACTOR_GRACE_S, Child, Policy
+from trt.supervision.context import Actor, Branch, Context, Emit, as_branch, emit_nothing
 from trt.supervision.errors import ActorCrashed, ActorStopped
 from trt.supervision.intake import Intake, Owner
+from trt.supervision.mailbox import Mailbox
 from trt.supervision.restart import Backoff, Restart, RestartWindow
 from trt.supervision.snapshot import ActorSnapshot, Kind, State
 from trt.supervision.stop_signal import StopSignal
@@ -30,22 +31,31 @@ class Cell(Owner):
     stop: StopSignal
     _scope: trio.CancelScope
 
-    def __init__(self, child: Child[Any]) -> None:
-        super().__init__(child.name)
-        self.child = child
-        self.name = child.name
+    def __init__(
+        self,
+        name: str,
+        actor: Actor[Any],
+        mailbox: Mailbox[Any] | None,
+        policy: Policy,
+        on_dead_letter: Callable[[events.DeadLetter], None] | None,
+    ) -> None:
+        super().__init__(name)
+        self.name = name
+        self.policy = policy
         self.emit: Emit = emit_nothing
         self.state = State.STOPPED
         self.incarnation = 0
         self.error: Exception | None = None
         self.has_ended = True
         """Whether nothing of the child is running."""
+        self.is_retired = False
+        """Whether its mailbox was closed for good and emptied."""
         self.due_at: float | None = None
         """When its parent will start it again (trio time)."""
-        self.intake = (
-            None if child.mailbox is None else Intake(child.mailbox, self, drains=child.drains)
-        )
-        self._branch = as_branch(child.actor)
+        self.intake = None if mailbox is None else Intake(mailbox, self, drains=policy.drains)
+        self._actor = actor
+        self._branch = as_branch(actor)
+        self._on_dead_letter = on_dead_letter
         self.ready_at: float | None = None
         """Since when the present incarnation works (trio time)."""
         # Made for whoever waits: mostly nobody does.
@@ -54,6 +64,11 @@ class Cell(Owner):
         self._failures = 0
         self._last_error: str | None = None
         self._subtrees: tuple[Cell, ...] = ()
+
+    @classmethod
+    def of(cls, child: Child[Any]) -> Self:
+        """Return the place of `child`."""
+        return cls(child.name, child.actor, child.mailbox, child, child.on_dead_letter)
 
     def place(self, parent_path: str, emit: Emit) -> None:
         """Say where in the tree this is, and who hears of it."""
@@ -71,7 +86,7 @@ class Cell(Owner):
         self.incarnation += 1
         self.error = None
         self.due_at = None
-        self.has_ended = False
+        self.has_ended = self.is_retired = False
         self.ready_at = trio.current_time() if is_ready else None
         self.stop = StopSignal()
         self._settled = self._ended = None
@@ -91,7 +106,7 @@ class Cell(Owner):
             # The scope is shielded: only an ordered stop ends it. And it is inside the `try`:
             # an error in a cancelled clean-up leaves the scope only after the Cancelled is gone.
             with self._scope:
-                await self.child.actor.run(Context(self))
+                await self._actor.run(Context(self))
                 has_returned = True
         except Exception as error:  # noqa: BLE001 - a crash of any kind is the parent's business
             self.error = error
@@ -171,7 +186,7 @@ class Cell(Owner):
                 attempt=0 if turn is None else turn.attempt,
                 cid=None if turn is None else turn.cid,
                 mailbox_depth=0 if self.intake is None else self.intake.mailbox.depth,
-                is_restarted=self.child.restart is not Restart.TEMPORARY,
+                is_restarted=self.policy.restart is not Restart.TEMPORARY,
             )
         )
 
@@ -181,7 +196,7 @@ class Cell(Owner):
         retried: list[Turn[Any]] = []
         for turn in intake.drop():
             turn.crashes += self.error is not None
-            if turn.crashes > self.child.poison.retries:
+            if turn.crashes > self.policy.poison.retries:
                 self._dead_letter(turn, "poison", attempts=turn.attempt)
                 if turn.slot is not None:
                     turn.slot.fail(ActorCrashed(self.path, turn.message))
@@ -192,6 +207,7 @@ class Cell(Owner):
 
     def retire(self, reason: str = "stopped") -> None:
         """Close the mailbox for good and turn what it holds into dead letters, children too."""
+        self.is_retired = True
         if self.intake is not None:
             mailbox = self.intake.mailbox
             mailbox.close()
@@ -216,22 +232,25 @@ class Cell(Owner):
             attempts=attempts,
         )
         self.emit(events.DeadLettered(path=self.path, letter=letter))
-        if self.child.on_dead_letter is not None:
+        if self._on_dead_letter is not None:
             try:
-                self.child.on_dead_letter(letter)
+                self._on_dead_letter(letter)
             except Exception as error:  # noqa: BLE001 - a hook must not break an ordered stop
                 self.emit(events.Crashed(path=self.path, error=error))
 
     # Stopping and starting again
 
-    def request_stop(self, *, is_final: bool) -> None:
-        """Ask the incarnation to stop; a final stop closes the mailbox to new messages."""
+    def request_stop(self, *, is_final: bool, now: float | None = None) -> None:
+        """Ask the incarnation to stop; a final stop closes the mailbox to new messages.
+
+        `now` is the time if the caller knows it (trio time).
+        """
         if self.has_ended:
             return
         if not self.stop.is_requested:
             self.state = State.STOPPING
             self.emit(events.StopRequested(path=self.path))
-        self.stop.request(is_final=is_final)
+        self.stop.request(is_final=is_final, now=now)
         if self.intake is not None:
             if is_final:
                 self.intake.mailbox.close()
@@ -266,8 +285,8 @@ class Cell(Owner):
 
     def stop_budget_s(self) -> float:
         """Return how long the stop may take before the child is cancelled, in seconds."""
-        if self.child.grace_s is not None:
-            own_s = self.child.grace_s
+        if self.policy.grace_s is not None:
+            own_s = self.policy.grace_s
         elif self._branch is not None:
             own_s = self._branch.stop_budget_s()
         else:
@@ -306,7 +325,7 @@ class Cell(Owner):
         if self.stop.is_requested:
             branch.retire()  # it will never run: who asked in it must not wait for their deadlines
             return
-        cell = Cell(Child(branch.name, branch))
+        cell = Cell.of(Child(branch.name, branch))
         cell.place(self.path, self.emit)
         failure: Exception | None = None
         self._subtrees = (*self._subtrees, cell)
@@ -370,7 +389,3 @@ def _with_messages(shown: ActorSnapshot, intake: Intake[Any], now: float) -> Act
         busy_s=0.0 if in_hand is None else now - intake.began_at,
         current_message=None if in_hand is None else type(in_hand.message).__name__,
     )
-
-
-def emit_nothing(_: events.SupervisionEvent) -> None:
-    """Nobody listens before the child has its place in a tree."""

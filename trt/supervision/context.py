@@ -18,6 +18,10 @@ M_contra = TypeVar("M_contra", contravariant=True)
 Emit: TypeAlias = Callable[[SupervisionEvent], None]
 
 
+def emit_nothing(_: SupervisionEvent) -> None:
+    """Nobody listens before the actor has its place in a tree."""
+
+
 class Actor(Protocol[M_contra]):
     """Anything that runs under a supervisor; a restart calls `run` again on the same object.
 

@@ -7,9 +7,9 @@ from typing import Generic, TypeVar
 
 import trio
 
-from trt.supervision.cell import CANCELLED_GRACE_S, emit_nothing
-from trt.supervision.child import ACTOR_GRACE_S, Poison
-from trt.supervision.context import Actor, Context, Emit
+from trt.supervision.cell import CANCELLED_GRACE_S
+from trt.supervision.child import ACTOR_GRACE_S, Poison, Policy
+from trt.supervision.context import Actor, Context, Emit, emit_nothing
 from trt.supervision.entry import Entry, Terms, WhenFull
 from trt.supervision.errors import ActorStopped, DirectoryFull
 from trt.supervision.events import DeadLetter
@@ -64,16 +64,16 @@ class Directory(Generic[K, M]):
         assert live_max >= 1, "a directory that holds nobody is of no use"
         assert idle_after_s is None or idle_after_s > 0.0, "nobody is idle at once"
         self._name = self._path = name
+        self._grace_s = grace_s
         self._terms: Terms[K, M] = Terms(
             make=make,
             mailbox_capacity=mailbox_capacity,
             live_max=live_max,
             when_full=when_full,
             idle_after_s=idle_after_s,
-            grace_s=grace_s,
             budget=budget,
             backoff=backoff,
-            poison=poison,
+            policy=Policy(grace_s=grace_s, poison=poison),
             on_dead_letter=on_dead_letter,
             on_given_up=on_given_up,
             key_name=key_name,
@@ -169,14 +169,15 @@ class Directory(Generic[K, M]):
 
     def stop_budget_s(self) -> float:
         """Return how long the stop of all, at once, may take, in seconds."""
-        return self._terms.grace_s + CANCELLED_GRACE_S
+        return self._grace_s + CANCELLED_GRACE_S
 
     def retire(self) -> None:
         """Refuse all keys, and turn what waits for them into dead letters."""
         self._is_retired = True
         entries, self._entries = self._entries, {}
         for entry in entries.values():
-            entry.cell.retire()
+            if not entry.cell.is_retired:
+                entry.cell.retire()
 
     def snapshot(self) -> ActorSnapshot:
         """Describe the directory; the children shown are those with the most messages waiting."""

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from attrs import define, field, frozen
 
 from trt.supervision.cell import Cell
-from trt.supervision.child import Child, Poison
+from trt.supervision.child import Policy
 from trt.supervision.context import Actor, Emit
 from trt.supervision.events import DeadLetter
 from trt.supervision.mailbox import Mailbox
@@ -39,14 +39,32 @@ class Entry(Generic[K, M]):
     has_left_unread: bool = False
     """Whether its last incarnation finished without taking any of the messages that waited."""
     is_falling_asleep: bool = False
+    _idle_looks: int = 0
+    _received_then: int = 0
+
+    def begin(self) -> None:
+        """Prepare the next incarnation of its actor; `cell.live` must be started right after."""
+        self.received_before = self.mailbox.received
+        self._idle_looks = 0
+        self.cell.begin(is_ready=True)
 
     @property
-    def idle_since(self) -> float | None:
-        """Since when the actor has had nothing to do (trio time); None if it has, or leaves."""
+    def is_idle(self) -> bool:
+        """Whether the actor has nothing to do and is not about to leave."""
         mailbox = self.mailbox
-        if mailbox.idle_since is None or self.is_falling_asleep or self.cell.has_ended:
-            return None
-        return mailbox.idle_since if mailbox.is_empty else None
+        is_there = not self.is_falling_asleep and not self.cell.has_ended
+        return is_there and mailbox.is_read and mailbox.is_empty
+
+    def look(self) -> int:
+        """Look at the actor; return how many looks on end have found it idle, this one included.
+
+        One that has taken a message since the last look was not. So an actor need not note the
+        time whenever it begins to wait.
+        """
+        if self._received_then != self.mailbox.received or not self.is_idle:
+            self._received_then, self._idle_looks = self.mailbox.received, 0
+        self._idle_looks += self.is_idle
+        return self._idle_looks
 
 
 @frozen(kw_only=True)
@@ -58,10 +76,9 @@ class Terms(Generic[K, M]):
     live_max: int
     when_full: WhenFull
     idle_after_s: float | None
-    grace_s: float
     budget: Budget
     backoff: Backoff
-    poison: Poison
+    policy: Policy
     on_dead_letter: Callable[[K, DeadLetter], None] | None
     on_given_up: Callable[[K, Exception], None] | None
     key_name: Callable[[K], str]
@@ -78,16 +95,8 @@ class Terms(Generic[K, M]):
         name = self.key_name(key)
         # Not Mailbox[M](…): a generic alias that is called leaves a dict on what it makes.
         mailbox: Mailbox[M] = Mailbox(name, self.mailbox_capacity)
-        hook = self.on_dead_letter
-        child = Child(
-            name,
-            self.make(key),
-            mailbox=mailbox,
-            grace_s=self.grace_s,
-            poison=self.poison,
-            on_dead_letter=None if hook is None else partial(hook, key),
-        )
-        cell = Cell(child)
+        hook = None if self.on_dead_letter is None else partial(self.on_dead_letter, key)
+        cell = Cell(name, self.make(key), mailbox, self.policy, hook)
         cell.place(path, emit)
         mailbox.name = cell.path
         return Entry(key, cell, mailbox, self.no_restarts)

@@ -90,10 +90,9 @@ class Keeper(Generic[K, M]):
             return None
 
     def _start(self, entry: Entry[K, M]) -> None:
-        cell = entry.cell
-        entry.received_before = entry.mailbox.received
         self._places.watch(entry)
-        cell.begin(is_ready=True)
+        entry.begin()
+        cell = entry.cell
         self._nursery.start_soon(cell.live, self._on_end, entry, name=cell.path)
 
     def _start_due(self) -> None:

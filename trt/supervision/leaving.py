@@ -10,12 +10,13 @@ from trt.supervision.cell import Cell
 
 async def bring_down_all(cells: Sequence[Cell], *, is_final: bool) -> None:
     """Stop all `cells`, each within its grace; returns when all that will stop have stopped."""
+    now = trio.current_time()
     running = [cell for cell in cells if not cell.has_ended]
     for cell in cells:
         if cell.has_ended:
             await cell.bring_down(is_final=is_final)  # does not wait
         else:
-            cell.request_stop(is_final=is_final)
+            cell.request_stop(is_final=is_final, now=now)
     await let_go()
     async with trio.open_nursery() as stops:
         for cell in running:

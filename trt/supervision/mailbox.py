@@ -73,8 +73,6 @@ class Mailbox(Generic[M]):
         """Called whenever the reader begins to wait."""
         self.expired = 0
         self.late_replies = 0
-        self.idle_since: float | None = None
-        """Since when the reader waits with nothing in hand and nothing queued (trio time)."""
         self._queue: deque[Turn[M]] = deque()
         # In order of arrival; made for whoever waits: mostly nobody does.
         self._senders: dict[_Sender, None] | None = None
@@ -168,7 +166,6 @@ class Mailbox(Generic[M]):
         """
         assert self._reading is None, f"{self.name}: one reader at a time"
         self._reading = current_task()
-        self.idle_since = trio.current_time()
         if self.on_rest is not None:
             self.on_rest()
         # The caller awaits it: one frame less for every actor at rest.
@@ -190,7 +187,6 @@ class Mailbox(Generic[M]):
         """Let the task in `wait` look around."""
         reading, self._reading = self._reading, None
         if reading is not None:
-            self.idle_since = None
             self._coming_at = trio.current_time()
             reschedule(reading)
 
@@ -198,7 +194,6 @@ class Mailbox(Generic[M]):
         """Let the task in `wait` go on although nothing has come."""
         reading, self._reading = self._reading, None
         if reading is not None:
-            self.idle_since = None
             reschedule(reading)
 
     def take_many(self, size_max: int) -> list[Turn[M]]:
@@ -235,7 +230,7 @@ class Mailbox(Generic[M]):
         self._queue.extendleft(reversed(turns))
 
     def _stop_reading(self, _: object) -> Abort:
-        self._reading = self.idle_since = None
+        self._reading = None
         return Abort.SUCCEEDED
 
     # The owner's life
@@ -244,6 +239,11 @@ class Mailbox(Generic[M]):
     def is_empty(self) -> bool:
         """Whether nothing is queued and nobody waits to queue something."""
         return not self._queue and not self._senders
+
+    @property
+    def is_read(self) -> bool:
+        """Whether its reader waits for messages."""
+        return self._reading is not None
 
     @property
     def received(self) -> int:

@@ -72,7 +72,7 @@ class Places(Generic[K, M]):
         """Ask the actor that has been idle for longest to leave; return whether there is one."""
         while self._resting:
             entry, _ = self._resting.popitem(last=False)
-            if entry.idle_since is not None:
+            if entry.is_idle:
                 self._bedtime.send([entry])
                 return True
             # Whoever has work comes to the end of the line when it rests again.

@@ -21,11 +21,14 @@ class StopSignal:
         self.is_final = False
         self.requested_at: float | None = None
 
-    def request(self, *, is_final: bool) -> None:
-        """Ask for the stop; `is_final` says that no next incarnation will follow."""
+    def request(self, *, is_final: bool, now: float | None = None) -> None:
+        """Ask for the stop; `is_final` says that no next incarnation will follow.
+
+        Who asks many at once may say what time it is `now` (trio time).
+        """
         self.is_final = self.is_final or is_final
         if not self.is_requested:
-            self.requested_at = trio.current_time()
+            self.requested_at = trio.current_time() if now is None else now
             self.is_requested = True
             if self._hearer is not None:
                 self._hearer()

@@ -61,7 +61,7 @@ class Supervisor:
         )
         for child in children:
             self._rules.check(name, child)
-        self._declared = tuple(Cell(child) for child in children)
+        self._declared = tuple(Cell.of(child) for child in children)
         self._cells = list(self._declared)
         self._window = RestartWindow(budget)
         self._path = name

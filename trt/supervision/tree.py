@@ -29,7 +29,7 @@ class Tree:
         self._on_event = on_event
         self._on_dead_letter = on_dead_letter
         self._unstopped: list[str] = []
-        self._cell = Cell(Child(root.name, root))
+        self._cell = Cell.of(Child(root.name, root))
         self._cell.emit = self._emit
         self._is_stop_requested = False
 

@@ -112,7 +112,7 @@ class Watch:
             return Refusal.ALREADY_PRESENT if is_resting else Refusal.ALREADY_STARTED
         if self._is_full():
             return Refusal.FULL
-        cell = Cell(child)
+        cell = Cell.of(child)
         cell.place(self._ctx.path, self._ctx.emit)
         self._cells.append(cell)
         self._settled[cell] = cell.incarnation
@@ -181,7 +181,7 @@ class Watch:
         return len(self._cells) - len(self._resting)
 
     def _is_passing(self, cell: Cell) -> bool:
-        return cell.child.restart is Restart.TEMPORARY and cell not in self._declared
+        return cell.policy.restart is Restart.TEMPORARY and cell not in self._declared
 
     def _forget(self, cell: Cell) -> None:
         self._cells.remove(cell)
@@ -221,7 +221,7 @@ class Watch:
         cell.begin()
         incarnation = cell.incarnation
         self._nursery.start_soon(cell.live, self._hear_end, cell, incarnation, name=cell.path)
-        timeout_s = cell.child.start_timeout_s
+        timeout_s = cell.policy.start_timeout_s
         await let_go(lambda: cell.is_settled)
         if not cell.is_settled:
             with self._ctx.stop.interrupts(trio.current_time() + timeout_s):
@@ -248,7 +248,7 @@ class Watch:
         if incarnation <= self._settled.get(cell, math.inf):
             return False
         self._settled[cell] = incarnation
-        match cell.child.restart:
+        match cell.policy.restart:
             case Restart.PERMANENT:
                 if cell.error is None:
                     cell.fail(ExitedUnexpectedly(cell.path))
@@ -259,15 +259,15 @@ class Watch:
                 self._complete(cell)
                 return False
             case _:
-                assert_never(cell.child.restart)
+                assert_never(cell.policy.restart)
 
     def _complete(self, cell: Cell) -> None:
         """Let a child rest that has ended by itself, for good."""
         self._resting[cell] = None
         cell.retire()
-        if cell.child.is_significant:
+        if cell.policy.is_significant:
             others_are_up = any(
-                other.child.is_significant and other not in self._resting for other in self._cells
+                other.policy.is_significant and other not in self._resting for other in self._cells
             )
             self._is_shutting_down |= self._rules.auto_shutdown.follows(others_are_up=others_are_up)
         if self._is_passing(cell):
@@ -285,7 +285,7 @@ class Watch:
                     continue
             elif not cell.has_ended:
                 self._settled[cell] = cell.incarnation
-                is_temporary = cell.child.restart is Restart.TEMPORARY
+                is_temporary = cell.policy.restart is Restart.TEMPORARY
                 await self._bring_down(cell, is_final=is_temporary)
                 if is_temporary:
                     self._leave(cell)
