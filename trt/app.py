@@ -192,6 +192,7 @@ def _parts(config: Config, on: Surroundings) -> Parts:
         alarms=alarms,
         door=Door(),
         limits=on.limits,
+        at_work_max=on.storage.at_work_max,
         holder=on.holder,
         pid=os.getpid(),
         submit_grace_s=config.submit_grace_s,

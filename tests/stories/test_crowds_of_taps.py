@@ -1,4 +1,4 @@
-"""Many taps at once: whoever answers them keeps the calls few, so that each is quick."""
+"""Many users at once: whoever calls for them keeps the calls few, so that each is quick."""
 
 import msgspec
 import trio
@@ -6,7 +6,7 @@ import trio
 from tests.stories import kit
 from tests.stories.test_left_taps import MESSAGE, passive_world
 from trt.actors.callback_clock import CALLS_MAX
-from trt.actors.delivery import ANSWERS_MAX
+from trt.actors.delivery import ANSWERS_MAX, SENDS_MAX
 from trt.sandbox.faults import Slow
 from trt.storage import inbox
 from trt.storage.inbox import InboxRow
@@ -63,5 +63,23 @@ def test_delivery_answers_a_crowd_a_few_at_a_time_too(seed: int) -> None:
         assert len(answered(w)) == ANSWERS_MAX + CALLS_MAX, "the clock helps"
         await w.settled(30.0)
         assert set(answered(w)) == set(everybody())
+
+    kit.tell(story, seed)
+
+
+@kit.SEEDS
+def test_delivery_sends_to_a_crowd_a_few_at_a_time_and_to_everybody(seed: int) -> None:
+    people = range(100, 100 + SENDS_MAX + 16)
+
+    async def story(w: World) -> None:
+        w.telegram.faults.add("sendMessage", Slow(15.0), times=len(people))
+        for number in people:
+            w.telegram.user(number).send("/start")
+        await trio.sleep(10.0)
+        sends = [call for call in w.telegram.calls if call.name == "sendMessage"]
+        assert len(sends) == SENDS_MAX
+        await w.settled(60.0)
+        sends = [call for call in w.telegram.calls if call.name == "sendMessage"]
+        assert len(sends) == len(people), "nobody was cut off for standing in line"
 
     kit.tell(story, seed)

@@ -25,7 +25,7 @@ from trt.actors.parts import Parts, ShardParts
 from trt.actors.refusals import RefusalParts, Refusals, Refuse
 from trt.actors.result_sending import ResultCourier
 from trt.actors.sending import RETRY_S, Courier
-from trt.actors.session import AT_WORK_MAX, HandleUpdate, SessionActor, SessionParts
+from trt.actors.session import HandleUpdate, SessionActor, SessionParts
 from trt.actors.settlement import Clerk
 from trt.actors.unhandled import Desk
 from trt.actors.update_source import update_source
@@ -136,7 +136,7 @@ class Wiring:
             start_job=self.jobs.ensure,
             in_hand=self.in_hand,
             leash=self.held.leash,
-            at_work=trio.CapacityLimiter(AT_WORK_MAX),
+            at_work=trio.CapacityLimiter(parts.at_work_max),
         )
         return Directory(
             "sessions",

@@ -1,10 +1,12 @@
 """Auditor: recomputes everybody's money from the transfers, some users at a time."""
 
 from datetime import datetime
+from functools import partial
 
 import trio
 from attrs import define, frozen
 
+from trt.actors.chore import keep_doing
 from trt.sources import Sources
 from trt.storage import books
 from trt.storage.books import USER_ID_MAX
@@ -52,13 +54,13 @@ class Auditor:
 
     async def run(self, ctx: Context[None]) -> None:
         """Audit until asked to stop."""
-        ctx.ready()
-        pause_s = PAUSE_S
-        while await ctx.sleep(pause_s):
-            try:
-                pause_s = await self._audit(ctx)
-            except DatabaseUnavailable:
-                pause_s = RETRY_S
+        await keep_doing(ctx, partial(self._try, ctx))
+
+    async def _try(self, ctx: Context[None]) -> float:
+        try:
+            return await self._audit(ctx)
+        except DatabaseUnavailable:
+            return RETRY_S
 
     async def _audit(self, ctx: Context[None]) -> float:
         parts, began_s = self._parts, trio.current_time()

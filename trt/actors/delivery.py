@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 from trt.actors.delivery_lane import Lane
 from trt.actors.fates import Apart, Arrived, Fate, Hopeless, OtherWay, TryLater, Uncertain
 from trt.actors.happening import Happening
+from trt.actors.marks import Marks
 from trt.actors.pace import Pace
 from trt.actors.sending import Courier
 from trt.actors.settlement import Clerk
@@ -30,6 +31,8 @@ UNCERTAIN_MAX = 5
 between them (1, 4, 16, 64 s) a gateway's bad minute costs nobody a result."""
 ANSWER_RETRIES_S = (0.1, 0.3, 1.0, 3.0)
 """The first ones still come within the second that a spinner may turn."""
+SENDS_MAX = 64
+"""At a time: calls that crowd each other out of their time would all be made again."""
 ANSWERS_MAX = 8
 """At a time, in a crowd: those that stand in line may find that the clock was faster."""
 AGE_S_MAX = 24 * 3600.0
@@ -72,7 +75,9 @@ class Delivery:
         self._lanes: dict[tuple[ChatId, bool], Lane] = {}
         self._answering = trio.CapacityLimiter(ANSWERS_MAX)
         self._fetching = trio.CapacityLimiter(FETCHES_MAX)
+        self._sending = trio.CapacityLimiter(SENDS_MAX)
         self._turnstile = trio.Lock()
+        self._marks = Marks(parts.db, parts.sources, epoch=parts.clerk.epoch)
         self._claim_no = 0
 
     async def run(self, ctx: Context[RowsWaiting]) -> None:
@@ -122,7 +127,7 @@ class Delivery:
             nursery.start_soon(self._run_lane, key, lane, ctx)
         pushed_out = lane.add(row)
         if pushed_out is not None:
-            await self._mark(Skipped(outbox_id=pushed_out.outbox_id))
+            await self._marks.write(Skipped(outbox_id=pushed_out.outbox_id))
 
     # One chat
 
@@ -153,9 +158,8 @@ class Delivery:
 
     async def _carry(self, lane: Lane, row: OutboxRow) -> Fate:
         carried = (row, lane.target(row), lane.ways_tried(row))
-        if not _is_result(row):
-            return await self._parts.courier.carry(*carried)
-        async with self._fetching:  # a file is held in memory while it is on its way
+        # A file is held in memory while it is on its way.
+        async with self._fetching if _is_result(row) else self._sending:
             return await self._parts.courier.carry(*carried)
 
     async def _settle(self, lane: Lane, row: OutboxRow, fate: Fate) -> float:
@@ -198,10 +202,10 @@ class Delivery:
 
     async def _again(self, lane: Lane, row: OutboxRow, *, is_ambiguous: bool) -> None:
         if lane.is_outdated(row):
-            await self._mark(Skipped(outbox_id=row.outbox_id))
+            await self._marks.write(Skipped(outbox_id=row.outbox_id))
             return
         lane.put_back(evolve(row, attempts=row.attempts + 1))
-        await self._mark(Attempted(outbox_id=row.outbox_id, is_ambiguous=is_ambiguous))
+        await self._marks.write(Attempted(outbox_id=row.outbox_id, is_ambiguous=is_ambiguous))
 
     async def _send_at_once(self, row: OutboxRow) -> None:
         """Send an answer to a tap, again if need be: a second one for the same tap does no harm."""
@@ -211,7 +215,7 @@ class Delivery:
                 break
             await trio.sleep(pause_s)
             fate = await self._answer(row)
-        await self._mark(
+        await self._marks.write(
             Sent(outbox_id=row.outbox_id, message_id=None)
             if isinstance(fate, Arrived)
             else Failed(outbox_id=row.outbox_id, detail=repr(fate))
@@ -227,27 +231,32 @@ class Delivery:
     async def _sent(
         self, row: OutboxRow, message_id: MessageId | None, originals: Sequence[str]
     ) -> None:
-        happenings = await self._parts.db.transact(self._mark_sent, row, message_id, originals)
+        happenings: tuple[Happening, ...] = ()
+        if isinstance(row.reply, SendResult):
+            happenings = await self._parts.db.transact(
+                self._mark_result_sent, row, row.reply, message_id, originals
+            )
+        else:
+            await self._marks.write(Sent(outbox_id=row.outbox_id, message_id=message_id))
         self._tell(row, EventName.MESSAGE_SENT, kind=_kind(row), attempt=row.attempts + 1)
         self._tell_all(happenings)
         if originals:
             self._parts.wake()
 
-    def _mark_sent(
+    def _mark_result_sent(
         self,
         tx: Transaction,
         row: OutboxRow,
+        result: SendResult,
         message_id: MessageId | None,
         originals: Sequence[str],
     ) -> tuple[Happening, ...]:
         self._mark_in(tx, Sent(outbox_id=row.outbox_id, message_id=message_id))
-        if not isinstance(row.reply, SendResult):
-            return ()
         for url in originals:
-            bare = evolve(row.reply, urls=(url,), caption="", keyboard=(), is_original=True)
+            bare = evolve(result, urls=(url,), caption="", keyboard=(), is_original=True)
             self._put(tx, row, bare)
         clerk = self._parts.clerk
-        return clerk.result_sent(tx, row.reply.job_id, self._parts.sources.now())
+        return clerk.result_sent(tx, result.job_id, self._parts.sources.now())
 
     def _mark_apart(self, tx: Transaction, row: OutboxRow) -> None:
         """Put each file of an album into a row of its own, in its place."""
@@ -299,11 +308,6 @@ class Delivery:
 
     def _mark_in(self, tx: Transaction, outcome: Outcome) -> None:
         outbox.mark(tx, [outcome], epoch=self._parts.clerk.epoch, now=self._parts.sources.now())
-
-    async def _mark(self, outcome: Outcome) -> None:
-        await self._parts.db.transact(
-            outbox.mark, [outcome], epoch=self._parts.clerk.epoch, now=self._parts.sources.now()
-        )
 
     def _tell_all(self, happenings: Sequence[Happening]) -> None:
         for happening in happenings:

@@ -15,6 +15,8 @@ from trt.telemetry.events import Event, Level
 
 BATCH_MAX = 256
 KEEP_DAYS = 30
+GATHER_S = 0.1
+"""How long events gather for the next batch: what users wait for needs the database more."""
 PRUNE_EVERY_S = 3600.0
 PRUNE_MAX = 2000
 """Forgotten in one transaction; more would keep the others waiting."""
@@ -61,6 +63,8 @@ class EventLog:
                 await self._prune()
             except DatabaseUnavailable:
                 self.lost += len(rows)
+            if len(batch) < BATCH_MAX:
+                await ctx.sleep(GATHER_S)
 
     async def _prune(self) -> None:
         if trio.current_time() - self._pruned_s < PRUNE_EVERY_S:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from attrs import frozen
 
+from trt.actors.chore import keep_doing
 from trt.sources import Sources
 from trt.storage import inbox, job_attempts, kie_callbacks, outbox
 from trt.storage.database import Database
@@ -36,14 +37,12 @@ class Janitor:
         self._parts = parts
 
     async def run(self, ctx: Context[None]) -> None:
-        """Clean at the start and then every hour."""
-        ctx.ready()
-        await self._clean()
-        while await ctx.sleep(EVERY_S):
-            await self._clean()
+        """Clean soon after the start and then every hour."""
+        await keep_doing(ctx, self._clean)
 
-    async def _clean(self) -> None:
+    async def _clean(self) -> float:
         db, before = self._parts.db, self._parts.sources.now() - timedelta(hours=KEPT_H)
         for prune in _PRUNES:
             while await db.transact(prune, before=before, limit=SLICE_MAX) == SLICE_MAX:
                 pass
+        return EVERY_S

@@ -161,6 +161,8 @@ class Parts:
     alarms: AlarmBoard
     door: Door
     limits: Limits
+    at_work_max: int
+    """How many sessions of a shard may handle an update at a time."""
     holder: str
     pid: int
     submit_grace_s: float

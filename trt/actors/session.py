@@ -18,10 +18,6 @@ from trt.storage.inbox import InboxRow
 from trt.supervision import Context
 from trt.telemetry.stream import EventStream
 
-AT_WORK_MAX = 8
-"""More at a time make nothing faster (a transaction is mostly our own work), and a stop waits for
-all of them. Fewer would leave SQLite's group commit nothing to group."""
-
 
 @frozen
 class HandleUpdate:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from attrs import define, frozen
 
+from trt.actors.chore import keep_doing
 from trt.actors.money_desk import MoneyDesk
 from trt.actors.money_office import MoneyOffice
 from trt.domain.ids import Cid, UserId
@@ -62,11 +63,8 @@ class StarReconciler:
         self._parts = parts
 
     async def run(self, ctx: Context[None]) -> None:
-        """Look at the start and then every hour."""
-        ctx.ready()
-        pause_s = await self._look()
-        while await ctx.sleep(pause_s):
-            pause_s = await self._look()
+        """Look soon after the start and then every hour."""
+        await keep_doing(ctx, self._look)
 
     async def _look(self) -> float:
         """Read the list from where we were to its end; returns the seconds until the next look."""

@@ -13,6 +13,7 @@ from trt.bench.runtime_bare import Door
 from trt.bench.runtime_child import WARM_UP, resident_bytes
 from trt.bench.runtime_ours import keyed, running
 from trt.supervision import Child, Directory, Supervisor
+from trt.supervision.bedtime import SWEEPS_PER_IDLE_TIME
 
 IDLE_AFTER_S = 600.0
 
@@ -55,9 +56,10 @@ async def passivate(count: int, clock: trio.testing.MockClock) -> Passivation:
         return _look(directory)
 
     async def leave() -> Look:
-        # Only this clock stood still; two idle times later every sweep has seen every actor.
-        clock.jump(2 * IDLE_AFTER_S)
-        await trio.testing.wait_all_tasks_blocked()
+        # Only this clock stood still; two idle times later enough sweeps have seen every actor.
+        for _ in range(2 * SWEEPS_PER_IDLE_TIME):
+            clock.jump(IDLE_AFTER_S / SWEEPS_PER_IDLE_TIME)
+            await trio.testing.wait_all_tasks_blocked()
         return _look(directory)
 
     async with running(Supervisor("root", [Child("idlers", directory)])):

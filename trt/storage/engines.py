@@ -22,6 +22,8 @@ from trt.storage.wake_bus import NoWakeUps, WakeSource
 _INGRESS_POOL_MAX = 2
 # The lease is trusted for a little longer than this; then its holder has to stop anyway.
 _LEASE_BUSY_S = 1.0
+# Fewer would leave its group commit nothing to group.
+_FILE_AT_WORK_MAX = 8
 
 
 @frozen
@@ -55,6 +57,9 @@ class Storage:
     """For the operator's eyes: `sqlite` or `postgres`."""
     is_pooled: bool
     """Whether a pooler stands in between: no wake-ups then, and a crash is seen by its silence."""
+    at_work_max: int
+    """How many updates are worth handling at a time; more would only stand in line in here, and a
+    planned stop would wait for them."""
 
 
 @asynccontextmanager
@@ -110,6 +115,7 @@ async def _open_file(path: Path, *, now: Callable[[], datetime]) -> AsyncIterato
             wake_source=NoWakeUps(),
             engine="sqlite",
             is_pooled=False,
+            at_work_max=_FILE_AT_WORK_MAX,
         )
 
 
@@ -128,4 +134,5 @@ async def _open_server(url: str, *, holder: str, pool_max: int) -> AsyncIterator
             wake_source=PostgresListener(url, application_name=name),
             engine="postgres",
             is_pooled=db.is_pooled,
+            at_work_max=pool_max + 1,  # one thinks while the others write
         )

@@ -130,6 +130,7 @@ class World:
                     wake_source=self.bus,
                     engine="sqlite",
                     is_pooled=False,
+                    at_work_max=8,
                 ),
                 holder=self.sources.token(16),
                 telegram_http=self.http,
