@@ -44,7 +44,7 @@ class AuditorParts:
 
 
 class Auditor:
-    """Looks through all the books at the start and every hour; changes nothing.
+    """Looks through all the books soon after the start and every hour; changes nothing.
 
     Receives nothing, owns the view that /health shows. A restart begins a look anew.
     """
