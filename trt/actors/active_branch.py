@@ -18,6 +18,7 @@ from trt.actors.job_board import JobBoard
 from trt.actors.job_hand import JobParts
 from trt.actors.job_keeper import JobGivenUp, JobKeeper, JobKeeperParts
 from trt.actors.kie_job import CallbackArrived, KIEJobActor
+from trt.actors.last_call import Closing, LastCall
 from trt.actors.leased_database import LeasedDatabase
 from trt.actors.money_branch import MoneyBranch, checkout_of
 from trt.actors.pace import Pace
@@ -88,6 +89,7 @@ class Wiring:
                 taps=parts.taps,
             )
         )
+        self.closing = Closing()
         self.wake_delivery = _waker(self.delivery.ref, RowsWaiting())
         self.jobs = self._jobs()
         self.sessions = self._sessions()
@@ -203,6 +205,7 @@ def active_branch(
             Child("janitor", leashed(_janitor(wired)), grace_s=1.0),
             *_money_branch(wired).children(),
             *update_source(parts, at.shard, wired.leashed),
+            Child("last_call", LastCall(wired.closing, wired.wake_delivery), grace_s=1.0),
         ],
     )
 
@@ -235,6 +238,7 @@ def _delivery(wired: Wiring) -> Delivery:
                 taps=parts.taps,
             ),
             clerk=wired.clerk,
+            closing=wired.closing,
             wake=wired.wake_delivery,
         ),
         pace,

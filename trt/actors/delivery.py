@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 from trt.actors.delivery_lane import Lane
 from trt.actors.fates import Apart, Arrived, Fate, Hopeless, OtherWay, TryLater, Uncertain
 from trt.actors.happening import Happening
+from trt.actors.last_call import Closing
 from trt.actors.marks import Marks
 from trt.actors.pace import Pace
 from trt.actors.sending import Courier
@@ -56,6 +57,7 @@ class DeliveryParts:
     events: EventStream
     courier: Courier
     clerk: Clerk
+    closing: Closing
     wake: Callable[[], None]
     """Tells this very actor that a settlement has put rows into the outbox."""
 
@@ -89,8 +91,9 @@ class Delivery:
         ctx.ready()
         async with trio.open_nursery() as nursery:
             while not ctx.is_stopping:
-                for row in sorted(await self._claim(claimant), key=_is_for_later):
-                    await self._accept(row, ctx, nursery)
+                if not self._parts.closing.is_on:
+                    for row in sorted(await self._claim(claimant), key=_is_for_later):
+                        await self._accept(row, ctx, nursery)
                 self._pace.forget_idle(trio.current_time())
                 with trio.move_on_after(SWEEP_EVERY_S):
                     async for _ in batches:
