@@ -163,6 +163,8 @@ class Parts:
     limits: Limits
     at_work_max: int
     """How many sessions of a shard may handle an update at a time."""
+    rehearsal_seats: int
+    """How many of the flow's connections a standby should rehearse on."""
     holder: str
     pid: int
     submit_grace_s: float

@@ -11,11 +11,12 @@ from trt.actors.lock_keeper import LockKeeper, LockParts
 from trt.actors.money_branch import checkout_of
 from trt.actors.parts import Parts, ShardParts
 from trt.actors.passive_responder import PassiveParts, PassiveResponder, rejecting
+from trt.actors.rehearsal import Rehearsal, RehearsalParts
 from trt.actors.update_ingress import UpdateIngress
 from trt.actors.wake_ups import WakeUps
 from trt.storage import lease
 from trt.storage.inbox import InboxRow
-from trt.supervision import Actor, Budget, Child, Strategy, Supervisor
+from trt.supervision import Actor, Budget, Child, Restart, Strategy, Supervisor
 
 ROOT_BUDGET = Budget(restarts=5, within_s=60.0)
 """A root actor that crashes more often than that will not be mended by another restart."""
@@ -117,6 +118,16 @@ def passive_branch(
         updates,
     )
     bell = CallbackBell(parts.db, at.shard, at.callbacks.receive)
+    rehearsal = Rehearsal(
+        RehearsalParts(
+            db=parts.db,
+            seats=parts.rehearsal_seats,
+            receive=parts.reception.receive,
+            sources=parts.sources,
+            shop=parts.shop,
+            shard=at.shard,
+        )
+    )
     return Supervisor(
         "passive",
         strategy=Strategy.ONE_FOR_ONE,
@@ -124,5 +135,6 @@ def passive_branch(
         children=[
             Child("passive_responder", responder, grace_s=1.0),
             Child("callback_bell", bell, grace_s=1.0),
+            Child("rehearsal", rehearsal, restart=Restart.TEMPORARY, grace_s=1.0),
         ],
     )

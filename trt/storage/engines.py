@@ -60,6 +60,8 @@ class Storage:
     at_work_max: int
     """How many updates are worth handling at a time; more would only stand in line in here, and a
     planned stop would wait for them."""
+    rehearsal_seats: int
+    """How many connections have statements to be prepared on them before they are quick."""
 
 
 @asynccontextmanager
@@ -116,6 +118,7 @@ async def _open_file(path: Path, *, now: Callable[[], datetime]) -> AsyncIterato
             engine="sqlite",
             is_pooled=False,
             at_work_max=_FILE_AT_WORK_MAX,
+            rehearsal_seats=0,
         )
 
 
@@ -135,4 +138,5 @@ async def _open_server(url: str, *, holder: str, pool_max: int) -> AsyncIterator
             engine="postgres",
             is_pooled=db.is_pooled,
             at_work_max=pool_max + 1,  # one thinks while the others write
+            rehearsal_seats=0 if db.is_pooled else pool_max,
         )

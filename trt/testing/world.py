@@ -131,6 +131,7 @@ class World:
                     engine="sqlite",
                     is_pooled=False,
                     at_work_max=8,
+                    rehearsal_seats=0,
                 ),
                 holder=self.sources.token(16),
                 telegram_http=self.http,

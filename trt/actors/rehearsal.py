@@ -1,0 +1,129 @@
+"""Rehearsal: what a standby will have to do, it does some times before, and takes it back."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import msgspec
+import trio
+from attrs import frozen
+
+from trt.actors.handling import handle
+from trt.actors.job_board import JobBoard
+from trt.actors.settlement import Clerk
+from trt.actors.update_desk import Shop, Stamp
+from trt.domain.ids import DraftId, JobId, Shard
+from trt.domain.payments import OrderId
+from trt.sources import Sources
+from trt.storage import inbox, outbox
+from trt.storage.database import Database, Refusal, Transaction
+from trt.storage.errors import DatabaseUnavailable
+from trt.storage.inbox import InboxRow
+from trt.storage.outbox import OutboxId, Sent
+from trt.supervision import Context
+from trt.telegram.updates import UPDATE_ID_MAX, BadUpdate
+
+TIMES = 5
+"""A server prepares a statement when it comes for the fourth time."""
+NOBODY_ID = 2**52
+"""The first of the ids that no user has: they have at most 52 bits (Bot API, User)."""
+_NO_EPOCH = 0
+_NO_SHARD = Shard(-1)
+
+
+@frozen
+class TakenBack(Refusal):
+    """Nothing of it was kept: it was only a rehearsal."""
+
+
+@frozen(kw_only=True)
+class RehearsalParts:
+    """What a rehearsal needs of the passive branch."""
+
+    db: Database
+    seats: int
+    """How many connections there are; each has its own prepared statements."""
+    receive: Callable[[bytes], InboxRow | BadUpdate]
+    """Reads an update."""
+    sources: Sources
+    shop: Shop
+    shard: Shard
+
+
+class Rehearsal:
+    """Handles a command and a tap of nobody on every connection, and has it all rolled back.
+
+    Then the server has prepared the statements, and the first users after a takeover wait no
+    longer than the others. Receives nothing, keeps nothing, and ends by itself.
+    """
+
+    def __init__(self, parts: RehearsalParts) -> None:
+        self._parts = parts
+
+    async def run(self, ctx: Context[None]) -> None:
+        """Rehearse to the end, or until asked to stop."""
+        ctx.ready()
+        async with trio.open_nursery() as nursery:
+            for seat in range(self._parts.seats):
+                nursery.start_soon(self._play, ctx, seat)
+
+    async def _play(self, ctx: Context[None], seat: int) -> None:
+        parts = self._parts
+        clerk = Clerk(
+            catalogue=parts.shop.catalogue,
+            copies=parts.shop.copies,
+            board=JobBoard(),
+            epoch=_NO_EPOCH,
+            shard=parts.shard,
+        )
+        with suppress(DatabaseUnavailable):  # then it will be slow at first
+            for _ in range(TIMES):
+                if not ctx.is_stopping:
+                    await parts.db.transact(
+                        rehearse, self._updates(seat), parts.shop, clerk, self._stamp()
+                    )
+
+    def _updates(self, seat: int) -> list[InboxRow]:
+        """Return a command and a tap of nobody.
+
+        Each seat has its own nobody, or they would wait for each other's locks.
+        """
+        nobody = {"id": NOBODY_ID + seat, "is_bot": False, "first_name": "-", "language_code": "ru"}
+        message = {
+            "message_id": 1,
+            "date": 0,
+            "chat": {"id": nobody["id"], "type": "private"},
+            "from": nobody,
+            "text": "/start",
+        }
+        tap = {"id": "-", "from": nobody, "message": message, "chat_instance": "-", "data": "help"}
+        first_id = UPDATE_ID_MAX - 2 * seat - 1
+        bodies = (
+            {"update_id": first_id, "message": message},
+            {"update_id": first_id + 1, "callback_query": tap},
+        )
+        rows = [self._parts.receive(msgspec.json.encode(body)) for body in bodies]
+        return [row for row in rows if isinstance(row, InboxRow)]
+
+    def _stamp(self) -> Stamp:
+        sources = self._parts.sources
+        return Stamp(
+            now=sources.now(),
+            epoch=_NO_EPOCH,
+            shard=self._parts.shard,
+            draft_id=DraftId(sources.token(8)),
+            job_id=JobId(sources.token(32)),
+            order_id=OrderId(sources.token(16)),
+        )
+
+
+def rehearse(
+    tx: Transaction, rows: list[InboxRow], shop: Shop, clerk: Clerk, stamp: Stamp
+) -> TakenBack:
+    """Store and handle `rows`, claim and mark replies, and have it all rolled back."""
+    inbox.store(tx, rows)
+    for row in rows:
+        handle(tx, row, shop, clerk, stamp)
+    outbox.claim(tx, shard=_NO_SHARD, claimant="-", claim_no=0, limit=1, epoch=_NO_EPOCH)
+    nothing = Sent(outbox_id=OutboxId(0), message_id=None)
+    outbox.mark(tx, [nothing], epoch=_NO_EPOCH, now=stamp.now)
+    return TakenBack()
