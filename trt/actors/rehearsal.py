@@ -1,13 +1,13 @@
 """Rehearsal: what a standby will have to do, it does some times before, and takes it back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import msgspec
 import trio
 from attrs import frozen
 
-from trt.actors.handling import handle
+from trt.actors.handling import Handled, handle
 from trt.actors.job_board import JobBoard
 from trt.actors.settlement import Clerk
 from trt.actors.update_desk import Shop, Stamp
@@ -101,8 +101,12 @@ class Rehearsal:
             {"update_id": first_id, "message": message},
             {"update_id": first_id + 1, "callback_query": tap},
         )
-        rows = [self._parts.receive(msgspec.json.encode(body)) for body in bodies]
-        return [row for row in rows if isinstance(row, InboxRow)]
+        return [self._row(body) for body in bodies]
+
+    def _row(self, body: Mapping[str, object]) -> InboxRow:
+        row = self._parts.receive(msgspec.json.encode(body))
+        assert isinstance(row, InboxRow), f"our own update cannot be read: {row}"
+        return row
 
     def _stamp(self) -> Stamp:
         sources = self._parts.sources
@@ -122,7 +126,8 @@ def rehearse(
     """Store and handle `rows`, claim and mark replies, and have it all rolled back."""
     inbox.store(tx, rows)
     for row in rows:
-        handle(tx, row, shop, clerk, stamp)
+        outcome = handle(tx, row, shop, clerk, stamp)
+        assert isinstance(outcome, Handled), f"nobody's update was not handled: {outcome}"
     outbox.claim(tx, shard=_NO_SHARD, claimant="-", claim_no=0, limit=1, epoch=_NO_EPOCH)
     nothing = Sent(outbox_id=OutboxId(0), message_id=None)
     outbox.mark(tx, [nothing], epoch=_NO_EPOCH, now=stamp.now)

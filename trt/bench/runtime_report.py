@@ -12,7 +12,7 @@ all at once     keyed actors of a directory; bare: tasks of one nursery, cancell
                 nobody can send to or stop alone; with a channel each, somebody can send
 one by one      `start_child` until ready, `stop_child`; bare: `nursery.start`, cancel, join
 again           from the crash to the first line of the next incarnation, no backoff
-passivated      their idle time passes at once, on a clock that stands still otherwise. Python's
+passivated      idle time passes sweep by sweep, on a clock that stands still otherwise. Python's
                 allocator returns whole arenas only, so a process stays larger than what is in use;
                 a second lot that needs no more than the first shows that nothing leaks"""
 
