@@ -1,6 +1,9 @@
 """`trt bench failover`: what it posts and pretends, and what it says of the rounds."""
 
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -15,9 +18,10 @@ from trt.bench.failover_balancer import NO_ANSWER, PATIENCE_S, Balancer
 from trt.bench.failover_books import (
     Accounts,
 )
+from trt.bench.failover_instance import Instance
 from trt.bench.failover_outside import Outside
 from trt.bench.failover_report import failover_table, round_line
-from trt.bench.failover_rounds import Round, Strike
+from trt.bench.failover_rounds import Round, Strike, longest_gap_s
 from trt.bench.failover_traffic import RETRY_S, Target, Traffic
 from trt.bench.failover_updates import MadeUpdates
 from trt.sources import SystemSources
@@ -167,6 +171,34 @@ async def test_the_first_answer_to_a_tap_is_noted_and_an_order_is_called_back_ab
     assert sent.json()["result"]["message_id"] == 1
     assert called_back == [("/callbacks/kie/j/s", b'{"data":{"taskId":"task-0"}}')]
     assert file.content.startswith(b"\x89PNG")
+
+
+# The gap.
+
+
+async def test_an_instance_is_heard_to_have_handled_updates(tmp_path: Path) -> None:
+    log = (
+        '{"event":"DISPATCH_OK","ts":"1970-01-01T00:00:02.500Z"}\n'
+        '{"event":"LOCK_RELEASED","ts":"1970-01-01T00:00:02.600Z"}\n'
+        '{"event":"UI_RENDER","ts":"1970-01-01T00:00:02.700Z"}\n'
+        "Stopped.\n"
+    )
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-c", f"import sys; sys.stderr.write({log!r})"], stderr=subprocess.PIPE
+    )
+    instance = Instance(process, "instance-0")
+    await instance.listen(tmp_path / "log")
+    await process.wait()
+    assert instance.handled_s == [2.5]
+    assert [line["event"] for line in instance.lines] == ["LOCK_RELEASED"]
+    assert (tmp_path / "log").read_text() == log
+
+
+def test_the_gap_is_the_longest_silence_that_ended_after_the_strike() -> None:
+    assert longest_gap_s([], struck_s=1.0, until_s=9.0) == 0.0
+    handled_s = [4.1, 4.2, 1.0, 3.0, 3.1, 8.0]
+    assert longest_gap_s(handled_s, struck_s=3.05, until_s=7.0) == pytest.approx(1.0)
+    assert longest_gap_s(handled_s, struck_s=2.0, until_s=3.1) == pytest.approx(2.0)
 
 
 # The report.

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 from attrs import Factory, frozen
 
@@ -73,24 +72,6 @@ def written_until(tx: Transaction, epoch: int) -> int:
         {"epoch": epoch},
     ).one()
     return int(rows)
-
-
-def handled_at(tx: Transaction, *, since_s: float, until_s: float) -> Sequence[float]:
-    """Return when updates were handled, in order, in seconds since the epoch."""
-    rows = tx.execute(
-        """
-        SELECT finished_at FROM inbox
-        WHERE state <> 'new' AND finished_at BETWEEN :since_s AND :until_s ORDER BY finished_at
-        """,
-        {"since_s": since_s, "until_s": until_s},
-    )
-    return [float(at_s) for (at_s,) in rows]
-
-
-def longest_gap_s(handled_s: Sequence[float], *, event_s: float) -> float:
-    """Return the longest time without a handled update that ended after the event."""
-    gaps = [later - earlier for earlier, later in pairwise(handled_s) if later > event_s]
-    return max(gaps, default=0.0)
 
 
 def account(tx: Transaction, posts: Sequence[Post], answered_s: Mapping[str, float]) -> Accounts:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,8 @@ LOG_WITHIN_S = 30.0
 STOP_S = 10.0
 TELLING = (b'"LOCK_', b'"APP_', b'"ACTOR_', b'"WEBHOOK_', b'"error"')
 """What is looked for in the log; everything else is only written down."""
+HANDLED = b'"DISPATCH_OK"'
+"""What an instance says of each update, right after the commit."""
 TAIL_LINES = 15
 
 Line = dict[str, Any]
@@ -32,6 +35,8 @@ class Instance:
     name: str
     lines: list[Line] = field(factory=list)
     """The telling lines of its log, oldest first."""
+    handled_s: list[float] = field(factory=list)
+    """When it said of an update that it is handled, in seconds since the epoch."""
     tail: list[str] = field(factory=list)
     """The last lines of its log, whatever they are."""
     ended: trio.Event = field(factory=trio.Event)
@@ -93,6 +98,11 @@ class Instance:
         self.tail = [*self.tail, *(line.decode(errors="replace") for line in whole)][-TAIL_LINES:]
         telling = [line for line in whole if any(word in line for word in TELLING)]
         self.lines += [msgspec.json.decode(line) for line in telling if line.startswith(b"{")]
+        self.handled_s += [
+            datetime.fromisoformat(msgspec.json.decode(line)["ts"]).timestamp()
+            for line in whole
+            if HANDLED in line
+        ]
         self._tell()
 
     def _tell(self) -> None:

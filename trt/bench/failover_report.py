@@ -8,7 +8,7 @@ from trt.bench.report import aligned
 
 NOTES = """\
 Two `trt run` processes share the database; a balancer posts in turn to both, again until a 200.
-gap    the longest time without a handled update around the strike (inbox.finished_at)
+gap    the longest time without a handled update around the strike, by both logs
 lost   acknowledged updates and orders that were not handled, or only partly
 twice  updates and orders with more effects than one handling has
 late   acknowledged taps whose answer took longer than a second

@@ -1,13 +1,15 @@
 """One round of `trt bench failover`: the holder is struck under load, and all is accounted for."""
 
 import signal
+from collections.abc import Iterable
 from enum import StrEnum
+from itertools import pairwise
 from typing import assert_never
 
 import trio
 from attrs import frozen
 
-from trt.bench.failover_books import Accounts, account, handled_at, longest_gap_s, written_until
+from trt.bench.failover_books import Accounts, account, written_until
 from trt.bench.failover_books import unfinished as count_unfinished
 from trt.bench.failover_database import SharedDatabase
 from trt.bench.failover_outside import Outside
@@ -91,6 +93,7 @@ async def play(arena: Arena, strike: Strike) -> Round:
         ChildFailed: An instance did not do its part in time.
     """
     holder, standby = arena.pair.holder, arena.pair.standby
+    both = (holder.instance, standby.instance)
     posted = len(arena.traffic.posts)
     taken_before = len(standby.instance.events("LOCK_ACQUIRED"))
     epoch = int(holder.instance.events("LOCK_ACQUIRED")[-1]["epoch"])
@@ -106,16 +109,17 @@ async def play(arena: Arena, strike: Strike) -> Round:
         written = await arena.books.transact(written_until, epoch)
         await _put_right(arena, strike, holder, stop)
     await settle(arena)
-    handled_s = await arena.books.transact(
-        handled_at, since_s=struck_s - BEFORE_S, until_s=taken_s + AFTER_S
-    )
     accounts = await arena.books.transact(
         account, arena.traffic.posts[posted:], arena.outside.answered_s
     )
     late_commits = max(0, await arena.books.transact(written_until, epoch) - written)
     return Round(
         strike=strike,
-        gap_s=longest_gap_s(handled_s, event_s=struck_s),
+        gap_s=longest_gap_s(
+            (at_s for each in both for at_s in each.handled_s),
+            struck_s=struck_s,
+            until_s=taken_s + AFTER_S,
+        ),
         taken_s=taken_s - struck_s,
         why=str(taken.get("why")),
         accounts=accounts,
@@ -125,6 +129,13 @@ async def play(arena: Arena, strike: Strike) -> Round:
             *([f"{late_commits} rows written by the old holder"] if late_commits else []),
         ),
     )
+
+
+def longest_gap_s(handled_s: Iterable[float], *, struck_s: float, until_s: float) -> float:
+    """Return the longest time without a handled update that ended between the two moments."""
+    in_order = sorted(at_s for at_s in handled_s if at_s <= until_s)
+    gaps = [later - earlier for earlier, later in pairwise(in_order) if later > struck_s]
+    return max(gaps, default=0.0)
 
 
 def _strike(arena: Arena, strike: Strike, holder: Seat) -> None:
