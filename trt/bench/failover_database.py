@@ -40,8 +40,8 @@ class SharedDatabase(Protocol):
         ...
 
     @property
-    def sees_crashes(self) -> bool:
-        """Whether a server sees an instance go, and so the other one."""
+    def tells_standby(self) -> bool:
+        """Whether the standby learns at once that an instance is gone: a server sees and says it."""
         ...
 
     @property
@@ -90,7 +90,7 @@ class SQLiteFile(SharedDatabase):
 
     @property
     @override
-    def sees_crashes(self) -> bool:
+    def tells_standby(self) -> bool:
         return False
 
     @property
@@ -140,7 +140,7 @@ class PostgresDatabase(SharedDatabase):
 
     @property
     @override
-    def sees_crashes(self) -> bool:
+    def tells_standby(self) -> bool:
         return self.pooler_port is None
 
     @property
