@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.process.two_instances import rounds_of
+from tests.process.two_instances import Played, check_health, rounds_of
 from trt.bench.failover_database import shared_database
-from trt.bench.failover_rounds import Round, Strike
+from trt.bench.failover_rounds import Strike
 from trt.sources import SystemSources
 
-Rounds = Mapping[Strike, Round]
+Rounds = Mapping[Strike, Played]
 # The server ends a session that says nothing in a transaction, perhaps before the lease runs out.
 SILENT = {"expired", "crashed"}
 WHY = {
@@ -30,7 +30,7 @@ def rounds(tmp_path_factory: pytest.TempPathFactory) -> Rounds:
 
 @pytest.mark.parametrize("strike", Strike)
 def test_nobody_loses_anything_when_the_holder_goes(strike: Strike, rounds: Rounds) -> None:
-    played = rounds[strike]
+    played = rounds[strike].round
     assert not played.problems
     assert played.accounts.updates > 50
     assert played.accounts.is_balanced
@@ -40,4 +40,9 @@ def test_nobody_loses_anything_when_the_holder_goes(strike: Strike, rounds: Roun
 
 @pytest.mark.parametrize("strike", [Strike.FREEZE, Strike.CUT, Strike.HALF_OPEN])
 def test_a_zombie_commits_nothing_after_it_was_relieved(strike: Strike, rounds: Rounds) -> None:
-    assert rounds[strike].late_commits == 0
+    assert rounds[strike].round.late_commits == 0
+
+
+@pytest.mark.parametrize("strike", Strike)
+def test_health_says_who_holds_the_lease_since_when_and_why(strike: Strike, rounds: Rounds) -> None:
+    check_health(rounds[strike])

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.process.two_instances import rounds_of
+from tests.process.two_instances import Played, check_health, rounds_of
 from trt.bench.failover_database import SQLiteFile
-from trt.bench.failover_rounds import Round, Strike
+from trt.bench.failover_rounds import Strike
 from trt.sources import SystemSources
 
-Rounds = Mapping[Strike, Round]
+Rounds = Mapping[Strike, Played]
 # No server tells the standby that the holder is gone: the lease has to run out.
 WHY = {Strike.PLANNED: "released", Strike.KILL: "expired"}
 
@@ -23,9 +23,14 @@ def rounds(tmp_path_factory: pytest.TempPathFactory) -> Rounds:
 
 @pytest.mark.parametrize("strike", WHY)
 def test_nobody_loses_anything_when_the_holder_goes(strike: Strike, rounds: Rounds) -> None:
-    played = rounds[strike]
+    played = rounds[strike].round
     assert not played.problems
     assert played.accounts.updates > 50
     assert played.accounts.is_balanced
     assert played.why == WHY[strike]
     assert played.gap_s > 0
+
+
+@pytest.mark.parametrize("strike", WHY)
+def test_health_says_who_holds_the_lease_since_when_and_why(strike: Strike, rounds: Rounds) -> None:
+    check_health(rounds[strike])

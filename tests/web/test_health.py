@@ -124,7 +124,8 @@ async def waits(w: World) -> dict[str, str]:
 def test_a_passive_instance_answers_and_names_the_holder() -> None:
     async def story(w: World) -> None:
         await w.bot.stop()
-        await w.db.transact(lease.acquire, "shard-0", holder="other", pid=4321, ttl_s=60.0)
+        await w.db.transact(lease.acquire, "shard-0", holder="other", pid=4321, ttl_s=600.0)
+        await w.settled(100)
         await w.start()
         await w.settled(10)
         response = await w.http.get("https://bot.test/health")
@@ -133,7 +134,8 @@ def test_a_passive_instance_answers_and_names_the_holder() -> None:
         assert set(body) == TOP
         assert (body["ok"], body["mode"], body["lock_acquired"]) == (True, "passive", False)
         assert (body["lock_state"], body["lock_holder_pid"]) == ("PASSIVE", 4321)
-        assert body["lock_heartbeat_age"] == pytest.approx(10.0, abs=0.5)
+        assert body["lock_idle_duration"] == pytest.approx(10.0, abs=0.5)
+        assert body["lock_heartbeat_age"] == pytest.approx(110.0, abs=0.5)
         assert body["lock_takeover_event"]["to_holder"] == "other"
         assert body["lock_takeover_event"]["reason"] == "released"
         assert (await w.http.get("https://bot.test/readyz")).status_code == 200

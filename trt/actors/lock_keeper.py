@@ -30,7 +30,13 @@ class LockView:
     row: LeaseRow | None = None
     """The lease as it stood at the last look or renewal."""
     row_at_s: float = 0.0
-    changed_at_s: float = 0.0
+    changed_at_s: float | None = None
+    """When the state changed last or the keeper began, on trio's clock; None before that."""
+
+    def begin(self) -> None:
+        """Count from now on; a keeper that was restarted goes on counting."""
+        if self.changed_at_s is None:
+            self.changed_at_s = trio.current_time()
 
     def show(self, row: LeaseRow) -> None:
         """Note how the lease stands."""
@@ -68,6 +74,7 @@ class LockKeeper:
     async def run(self, ctx: Context[None]) -> None:
         """Wait and lead in turn until asked to stop."""
         ctx.ready()
+        self._parts.view.begin()
         held = await self._acquire()
         rest_s = 0.0
         while not ctx.is_stopping or held is not None:

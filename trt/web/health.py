@@ -92,7 +92,7 @@ def _lock(view: LockView, now_s: float) -> dict[str, Any]:
         "lock_state": view.state,
         "lock_epoch": None if row is None else row.epoch,
         "lock_holder_pid": None if row is None else row.pid,
-        "lock_idle_duration": round(now_s - view.changed_at_s, 3),
+        "lock_idle_duration": _idle_s(view, now_s),
         # By the database's clock up to our look at the row, and by our own since then.
         "lock_heartbeat_age": (
             None
@@ -103,6 +103,13 @@ def _lock(view: LockView, now_s: float) -> dict[str, Any]:
             None if row is None or row.takeover is None else msgspec.to_builtins(row.takeover)
         ),
     }
+
+
+def _idle_s(view: LockView, now_s: float) -> float | None:
+    """Return for how long this instance has been what it is; None where nobody holds the lease."""
+    if view.changed_at_s is None or view.row is None or view.row.holder is None:
+        return None
+    return round(now_s - view.changed_at_s, 3)
 
 
 def _kie(kie: KIEVitals, totals: Totals) -> dict[str, Any]:
