@@ -59,19 +59,23 @@ def unfinished(tx: Transaction) -> int:
     return int(updates + jobs + replies)
 
 
-def written_until(tx: Transaction, epoch: int) -> int:
-    """Count the rows last written under this epoch or an older one: it may never grow again."""
-    [rows] = tx.execute(
-        """
-        SELECT (SELECT count(*) FROM inbox WHERE epoch <= :epoch)
-             + (SELECT count(*) FROM outbox WHERE epoch <= :epoch)
-             + (SELECT count(*) FROM jobs WHERE epoch <= :epoch)
-             + (SELECT count(*) FROM sessions WHERE epoch <= :epoch)
-             + (SELECT count(*) FROM transfers WHERE epoch <= :epoch)
-        """,
-        {"epoch": epoch},
-    ).one()
-    return int(rows)
+def written_under(tx: Transaction, epoch: int) -> frozenset[Row]:
+    """Name the rows last written under this epoch: once it is over, none may join them.
+
+    Whoever holds the lease now takes rows out of them, so their number says nothing.
+    """
+    return frozenset(
+        tx.execute(
+            """
+            SELECT 'inbox', CAST(update_id AS TEXT) FROM inbox WHERE epoch = :epoch
+            UNION ALL SELECT 'outbox', CAST(outbox_id AS TEXT) FROM outbox WHERE epoch = :epoch
+            UNION ALL SELECT 'job', job_id FROM jobs WHERE epoch = :epoch
+            UNION ALL SELECT 'session', CAST(user_id AS TEXT) FROM sessions WHERE epoch = :epoch
+            UNION ALL SELECT 'transfer', transfer_id FROM transfers WHERE epoch = :epoch
+            """,
+            {"epoch": epoch},
+        )
+    )
 
 
 def account(tx: Transaction, posts: Sequence[Post], answered_s: Mapping[str, float]) -> Accounts:

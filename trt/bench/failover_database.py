@@ -41,7 +41,7 @@ class SharedDatabase(Protocol):
 
     @property
     def tells_standby(self) -> bool:
-        """Whether the standby learns at once that an instance is gone: a server sees and says it."""
+        """Whether a server tells the standby at once that an instance is gone."""
         ...
 
     @property

@@ -9,7 +9,7 @@ from typing import assert_never
 import trio
 from attrs import frozen
 
-from trt.bench.failover_books import Accounts, account, written_until
+from trt.bench.failover_books import Accounts, account, written_under
 from trt.bench.failover_books import unfinished as count_unfinished
 from trt.bench.failover_database import SharedDatabase
 from trt.bench.failover_outside import Outside
@@ -105,14 +105,14 @@ async def play(arena: Arena, strike: Strike) -> Round:
         _strike(arena, strike, holder)
         taken = await standby.instance.wait_event("LOCK_ACQUIRED", taken_before, TAKEOVER_WITHIN_S)
         taken_s = arena.sources.now().timestamp()
+        written = await arena.books.transact(written_under, epoch)
         await trio.sleep(AFTER_S)
-        written = await arena.books.transact(written_until, epoch)
         await _put_right(arena, strike, holder, stop)
     await settle(arena)
     accounts = await arena.books.transact(
         account, arena.traffic.posts[posted:], arena.outside.answered_s
     )
-    late_commits = max(0, await arena.books.transact(written_until, epoch) - written)
+    late_commits = len(await arena.books.transact(written_under, epoch) - written)
     return Round(
         strike=strike,
         gap_s=longest_gap_s(
@@ -132,8 +132,11 @@ async def play(arena: Arena, strike: Strike) -> Round:
 
 
 def longest_gap_s(handled_s: Iterable[float], *, struck_s: float, until_s: float) -> float:
-    """Return the longest time without a handled update that ended between the two moments."""
-    in_order = sorted(at_s for at_s in handled_s if at_s <= until_s)
+    """Return the longest time without a handled update that ended between the two moments.
+
+    A silence that lasts at the end counts as far as it was seen.
+    """
+    in_order = [*sorted(at_s for at_s in handled_s if at_s <= until_s), until_s]
     gaps = [later - earlier for earlier, later in pairwise(in_order) if later > struck_s]
     return max(gaps, default=0.0)
 
