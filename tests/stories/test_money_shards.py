@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.conftest import LogOfTest
 from tests.stories import kit, till_kit
 from tests.stories.till_kit import ADMIN_ID, WORTH_KOPECKS
 from trt.actors.chore import FIRST_AFTER_S
@@ -150,3 +151,26 @@ def test_who_takes_a_shard_over_goes_on_where_the_list_was_read_to(seed: int) ->
         await admin.wait_message("⭐100 · credited")
 
     kit.tell(story, seed, **TWO)
+
+
+@pytest.mark.parametrize("shard", [0, 1])
+def test_an_alarm_is_written_by_the_shard_in_which_it_was_raised(
+    shard: int, log: LogOfTest
+) -> None:
+    log.claim("PAYMENT_ODD")
+
+    async def story(w: World) -> None:
+        await each_leads_one(w)
+        admin, user = till_kit.admin(w), one_of_each(w)[shard]
+        await till_kit.starts(admin)
+        await till_kit.starts(user)
+        user.pay_out_of_the_blue("order", 100, "USD")
+        await admin.wait_message("Ничего не зачислено", timeout_s=60)
+        rows = await w.rows(
+            "SELECT shard, epoch FROM outbox WHERE chat_id = :id ORDER BY outbox_id DESC LIMIT 1",
+            id=ADMIN_ID,
+        )
+        leases = await w.rows("SELECT epoch FROM lease WHERE name = :it", it=f"shard-{shard}")
+        assert rows == [(shard, leases[0][0])]
+
+    kit.tell(story, 0, **TWO)

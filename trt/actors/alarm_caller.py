@@ -10,12 +10,10 @@ from trt.actors.money_notices import spoken_by
 from trt.domain.alarm_screens import alarm_notice
 from trt.domain.copy import Copies
 from trt.domain.ids import ChatId, Shard, UserId
-from trt.domain.ledger import account_of
 from trt.domain.replies import ShowScreen
 from trt.sources import Sources
 from trt.storage import alarms, outbox
 from trt.storage.database import Database, Transaction
-from trt.storage.transfers import lock
 from trt.supervision import Context
 
 
@@ -63,10 +61,9 @@ class AlarmCaller:
         if not alarms.note(tx, alarm.key, alarm.cid, now=now, unless_since=quiet_since):
             return False
         copy = parts.copies.of(spoken_by(tx, parts.admin_id))
-        own = lock(tx, account_of(parts.admin_id))
         outbox.put(
             tx,
-            shard=parts.shard if own is None else own.shard,
+            shard=parts.shard,
             chat_id=ChatId(parts.admin_id),  # a private chat has the id of its user
             reply=ShowScreen(screen=alarm_notice(copy, alarm.key, alarm.cid, alarm.values)),
             cid=alarm.cid,

@@ -1,4 +1,4 @@
-"""Which shard a user belongs to: no transaction ever touches two of them."""
+"""Which shard a user belongs to: nothing that a user does touches two of them."""
 
 from zlib import crc32
 
