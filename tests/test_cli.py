@@ -1,9 +1,11 @@
 """The commands as an operator types them: exit codes, and texts that say what to do."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from trt.assets import asset
 from trt.cli import main
 
 
@@ -87,6 +89,21 @@ def test_checking_the_registry_shows_every_model_with_its_prices(
     # 18 and 24 credits at half a cent, 78 rubles and twice the vendor's price.
     assert by_model["nano-banana-pro"] == "4 parameters, RUB 14.04, 14.04, 18.72"
     assert by_model.keys() >= {"z-image", "kling-2.6/text-to-video"}
+
+
+def test_checking_the_registry_refuses_a_model_that_the_service_would_only_block(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("USD_TO_RUB", "78.0")
+    for name in ("z-image", "nano-banana-pro"):
+        shutil.copy(asset("registry") / f"{name}.yaml", tmp_path)
+    card = tmp_path / "z-image.yaml"
+    card.write_text(card.read_text("utf-8").replace('"0.8"', "free"), "utf-8")
+    monkeypatch.setattr("trt.cli.asset", lambda _: tmp_path)
+    assert main(["registry", "check"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "z-image.yaml: prices[0].price_credits: 'free'" in err
 
 
 def test_checking_the_registry_needs_a_rate_and_nothing_else(

@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib.resources.abc import Traversable
 
 import httpx
 import trio
@@ -25,12 +26,13 @@ from trt.actors.update_desk import Shop
 from trt.actors.webhook_keeper import WebhookAddress
 from trt.assets import asset
 from trt.catalog.copy_loader import load_copies
-from trt.catalog.loader import load_catalogue
+from trt.catalog.loader import load_stock
 from trt.catalog.pricing import Tariff
 from trt.catalog.problems import RegistryProblems
 from trt.config import BotMode, Config, PassiveMode
 from trt.domain.ids import BotId, JobId, UserId
 from trt.domain.payments import Seal, star_rate
+from trt.domain.reasons import Reason
 from trt.domain.till import StarsProvider, Till, TransferProvider
 from trt.kie.callbacks import sign
 from trt.kie.circuit_breaker import BreakerChange, CircuitBreaker
@@ -73,6 +75,8 @@ class Surroundings:
     limits: Limits = field(factory=Limits)
     lease_terms: LeaseTerms | None = None
     """Other than the configured ones: tests."""
+    registry: Traversable = field(factory=partial(asset, "registry"))
+    """Other than the one that ships: tests."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -90,10 +94,20 @@ class App:
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Run until `stop()`; raises when the root's restart budget is spent."""
+        self._tell_blocked()
         try:
             await self.tree.run(task_status=task_status)
         finally:
             self.tree_events.end()
+
+    def _tell_blocked(self) -> None:
+        for model in self.parts.shop.blocked:
+            self.parts.events.emit(
+                EventName.MODEL_BLOCKED,
+                model_id=model.model_id,
+                reason_code=Reason.PRICING_BLOCKED,
+                detail=str(model),
+            )
 
     def stop(self) -> None:
         """Ask for an ordered stop: no new posts, finish what is in hand, release the lease."""
@@ -118,6 +132,7 @@ class App:
                 unknown_states=self.parts.kie.statistics().unknown_states,
             ),
             books=self.parts.books,
+            blocked_models=tuple(model.model_id for model in self.parts.shop.blocked),
             is_draining=not self.parts.door.is_open,
         )
 
@@ -179,7 +194,7 @@ def _parts(config: Config, on: Surroundings) -> Parts:
         ),
         kie=kie,
         gate=KIEGate(kie, breaker=CircuitBreaker(on_change=partial(_tell_breaker, events))),
-        shop=load_shop(config),
+        shop=load_shop(config, on.registry),
         reception=Reception(bot_id=BotId(config.bot_id), shards=config.shards, sources=on.sources),
         shards=ShardParts.open_all(
             config.shards, terms=terms, ingress_max=on.limits.ingress_channel
@@ -253,18 +268,21 @@ def _webhook_address(config: Config) -> WebhookAddress:
     )
 
 
-def load_shop(config: Config) -> Shop:
+def load_shop(config: Config, registry: Traversable) -> Shop:
     """Load the registry at the configured rate, and the words.
 
+    A model without exactly one price for each order is left out, and named in `blocked`.
+
     Raises:
-        RegistryBroken: A model's data is wrong; the message names every problem.
+        RegistryBroken: A model's data is wrong, or no model is left; every problem is named.
     """
     tariff = Tariff(usd_to_rub=config.usd_to_rub, multiplier=config.price_multiplier)
-    catalogue = load_catalogue(asset("registry"), tariff)
-    if isinstance(catalogue, RegistryProblems):
-        raise RegistryBroken(str(catalogue))
+    stock = load_stock(registry, tariff)
+    if isinstance(stock, RegistryProblems):
+        raise RegistryBroken(str(stock))
     return Shop(
-        catalogue=catalogue,
+        catalogue=stock.catalogue,
+        blocked=stock.blocked,
         copies=load_copies(),
         welcome_balance_kopecks=config.welcome_balance_kopecks,
         active_jobs_max=config.active_jobs_max,

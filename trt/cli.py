@@ -15,7 +15,7 @@ from trt.app import RegistryBroken
 from trt.assets import asset
 from trt.bench.children import ChildFailed
 from trt.bench.commands import add_bench_commands
-from trt.catalog.loader import load_catalogue
+from trt.catalog.loader import load_catalogue, load_stock
 from trt.catalog.problems import RegistryProblems
 from trt.config import (
     BotMode,
@@ -145,7 +145,8 @@ def _migrate(_: argparse.Namespace, environment: Environment) -> int:
 
 
 def _check_registry(_: argparse.Namespace, environment: Environment) -> int:
-    catalogue = load_catalogue(asset("registry"), _usable(read_tariff(environment)))
+    tariff = _usable(read_tariff(environment))
+    catalogue = load_catalogue(asset("registry"), tariff)
     if isinstance(catalogue, RegistryProblems):
         raise Trouble(str(catalogue))
     for card in catalogue.models.values():
@@ -167,10 +168,8 @@ def _patient(environment: Environment) -> Patient:
     tariff = read_tariff(environment)
     patient = Patient(
         database=None if isinstance(database, ConfigProblems) else database,
-        catalogue=(
-            None
-            if isinstance(tariff, ConfigProblems)
-            else load_catalogue(asset("registry"), tariff)
+        stock=(
+            None if isinstance(tariff, ConfigProblems) else load_stock(asset("registry"), tariff)
         ),
         secrets=_secrets_of(environment),
     )

@@ -37,7 +37,7 @@ def rehearsal(db: Database) -> Rehearsal:
             seats=SEATS,
             receive=reception.receive,
             sources=sources,
-            shop=load_shop(config),
+            shop=load_shop(config, asset("registry")),
             shard=Shard(0),
         )
     )

@@ -1,4 +1,4 @@
-"""A registry with a fault does not load, and the fault is named so that it can be mended."""
+"""A fault of the registry is named so that it can be mended; one of the prices blocks its model."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 import yaml
 
-from trt.catalog.loader import load_catalogue
+from trt.catalog.loader import Stock, load_catalogue, load_stock
 from trt.catalog.pricing import Tariff
-from trt.catalog.problems import Problem, RegistryProblems
+from trt.catalog.problems import BlockedModel, Problem, RegistryProblems
 from trt.catalog.validator import read_card
 from trt.domain.model_card import Catalogue, ModelCard
 
 TARIFF = Tariff(usd_to_rub=Decimal(78), multiplier=Decimal(2))
-BANANA = Path(__file__).parents[2] / "registry" / "nano-banana-pro.yaml"
+REGISTRY = Path(__file__).parents[2] / "registry"
+BANANA = REGISTRY / "nano-banana-pro.yaml"
+Z_IMAGE = REGISTRY / "z-image.yaml"
 
 
 def record() -> Any:
@@ -24,7 +26,7 @@ def record() -> Any:
 def problems(raw: object) -> tuple[Problem, ...]:
     read = read_card("m.yaml", raw, TARIFF)
     assert not isinstance(read, ModelCard)
-    return read
+    return read.problems if isinstance(read, BlockedModel) else read
 
 
 def spoil(raw: Any, path: str, value: object) -> Any:
@@ -77,7 +79,12 @@ def test_a_good_record_is_a_card() -> None:
         ("params/1/choices/0/value", "x" * 42, "params[1].choices[0].value"),
         ("params/1/choices/0/label/ru", "x" * 25, "params[1].choices[0].label.ru"),
         ("params/1/kind", "switch", "params[1].choices"),
+        ("prices", ..., "prices"),
         ("prices", [], "prices"),
+        ("prices", "cheap", "prices"),
+        ("prices/0", "18", "prices[0]"),
+        ("prices/0/currency", "RUB", "prices[0].currency"),
+        ("prices/0/price_credits", ..., "prices[0].price_credits"),
         ("prices/0/price_credits", 0, "prices[0].price_credits"),
         ("prices/0/price_credits", "cheap", "prices[0].price_credits"),
         ("prices/0/price_credits", 22000, "prices[0].price_credits"),
@@ -91,8 +98,42 @@ def test_a_good_record_is_a_card() -> None:
     ],
 )
 def test_each_fault_is_found_where_it_is(path: str, value: object, field: str) -> None:
-    found = problems(spoil(record(), path, value))
+    raw = spoil(record(), path, value)
+    found = problems(raw)
     assert field in {each.field for each in found}, [str(each) for each in found]
+    is_blocked = isinstance(read_card("m.yaml", raw, TARIFF), BlockedModel)
+    assert is_blocked is field.startswith("prices")
+
+
+def test_a_blocked_model_says_which_and_why() -> None:
+    without_4k = read_card("m.yaml", spoil(record(), "prices/2", ...), TARIFF)
+    assert isinstance(without_4k, BlockedModel)
+    assert without_4k.model_id == "nano-banana-pro"
+    assert "this one has 0" in str(without_4k)
+    assert "more)" not in str(without_4k)
+    raw = spoil(spoil(record(), "prices/0/price_credits", "?"), "prices/1/price_credits", "?")
+    assert str(read_card("m.yaml", raw, TARIFF)).endswith("(1 more)")
+
+
+def test_rows_that_cannot_be_read_are_not_compared_with_the_choices() -> None:
+    [problem] = problems(spoil(record(), "prices", "cheap"))
+    assert problem.allowed == "a list"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        ("title", "", "title"),
+        ("stranger", 1, "stranger"),
+        ("params/0/is_required", False, "params"),
+    ],
+)
+def test_another_fault_beside_an_unreadable_price_is_told_and_does_not_merely_block(
+    path: str, value: object, field: str
+) -> None:
+    raw = spoil(spoil(record(), "prices/0/price_credits", "cheap"), path, value)
+    assert isinstance(read_card("m.yaml", raw, TARIFF), tuple)
+    assert {each.field for each in problems(raw)} == {"prices[0].price_credits", field}
 
 
 def test_all_faults_of_a_record_are_told_at_once() -> None:
@@ -156,3 +197,60 @@ def test_a_model_in_two_files_is_refused(tmp_path: Path) -> None:
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("")
     assert "at least one model" in refused(tmp_path)
+
+
+# Models without a certain price.
+
+
+def unpriced(text: str) -> str:
+    return text.replace("price_credits:", "price_credits: about")
+
+
+def test_a_model_without_a_price_is_blocked_and_the_others_are_sold(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(unpriced(BANANA.read_text("utf-8")))
+    (tmp_path / "b.yaml").write_text(Z_IMAGE.read_text("utf-8"))
+    stock = load_stock(tmp_path, TARIFF)
+    assert isinstance(stock, Stock), str(stock)
+    assert list(stock.catalogue.models) == ["z-image"]
+    assert [model.model_id for model in stock.blocked] == ["nano-banana-pro"]
+
+
+def test_whoever_looks_at_the_whole_registry_accepts_no_blocked_model(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(unpriced(BANANA.read_text("utf-8")))
+    (tmp_path / "b.yaml").write_text(Z_IMAGE.read_text("utf-8"))
+    said = refused(tmp_path)
+    assert len(said.splitlines()) == 3
+    assert "a.yaml: prices[2].price_credits: 'about 24'" in said
+
+
+def test_a_fault_of_another_kind_refuses_all_and_the_prices_are_told_with_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.yaml").write_text(unpriced(BANANA.read_text("utf-8")))
+    (tmp_path / "b.yaml").write_text(Z_IMAGE.read_text("utf-8") + "typo: 1\n")
+    stock = load_stock(tmp_path, TARIFF)
+    assert isinstance(stock, RegistryProblems)
+    assert {each.file for each in stock.problems} == {"a.yaml", "b.yaml"}
+
+
+def test_a_blocked_model_in_two_files_is_refused(tmp_path: Path) -> None:
+    text = BANANA.read_text("utf-8")
+    (tmp_path / "a.yaml").write_text(unpriced(text))
+    (tmp_path / "b.yaml").write_text(text)
+    stock = load_stock(tmp_path, TARIFF)
+    assert isinstance(stock, RegistryProblems)
+    assert "b.yaml: model_id" in str(stock)
+
+
+@pytest.mark.parametrize("others", [[], ["is_enabled: false"]])
+def test_with_nothing_left_to_sell_all_is_refused(others: list[str], tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(unpriced(BANANA.read_text("utf-8")))
+    for word in others:
+        text = Z_IMAGE.read_text("utf-8").replace("is_enabled: true", word)
+        (tmp_path / "b.yaml").write_text(text)
+    stock = load_stock(tmp_path, TARIFF)
+    assert isinstance(stock, RegistryProblems)
+    first, *others_said = str(stock).splitlines()
+    assert "at least one model that can be sold" in first
+    assert all("a.yaml: prices" in line for line in others_said)
+    assert others_said

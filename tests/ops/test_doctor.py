@@ -29,7 +29,7 @@ from trt.testing.postgres_server import PostgresServer
 
 
 def patient(address: DatabaseAddress | None, **more: Any) -> Patient:
-    return Patient(catalogue=None, database=address, secrets=(), **more)
+    return Patient(stock=None, database=address, secrets=(), **more)
 
 
 async def examined(address: DatabaseAddress | None, **more: Any) -> list[Finding]:

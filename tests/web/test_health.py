@@ -22,6 +22,7 @@ TOP = {
     "lock_takeover_event",
     "database",
     "books",
+    "blocked_models",
     "kie",
     "queue",
     "actors",

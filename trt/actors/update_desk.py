@@ -1,5 +1,6 @@
 """The update desk: the hands of one handling, with which a decision becomes rows."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, assert_never
 
@@ -7,6 +8,7 @@ from attrs import field, frozen
 
 from trt.actors.happening import Happening
 from trt.actors.money_desk import MoneyDesk
+from trt.catalog.problems import BlockedModel
 from trt.domain import dialog
 from trt.domain.copy import Copies
 from trt.domain.ids import DraftId, JobId, Shard, UserId
@@ -44,6 +46,8 @@ class Shop:
     """What is sold, in which words, on which terms."""
 
     catalogue: Catalogue
+    blocked: Sequence[BlockedModel]
+    """Of the registry, and not sold."""
     copies: Copies
     welcome_balance_kopecks: int
     active_jobs_max: int

@@ -16,15 +16,19 @@ _CHOICES_MAX: Final = 40
 _COMBINATIONS_MAX: Final = 1000
 
 
-def check_card(card: ModelCard, fields: Fields) -> None:
-    """Note every contradiction inside a card whose fields are good one by one."""
+def check_card(card: ModelCard, fields: Fields, *, are_prices_read: bool) -> None:
+    """Note every contradiction inside a card whose fields are good one by one.
+
+    Without `are_prices_read` its prices may be stand-ins, and are left alone.
+    """
     _check_form(card, fields)
     for at, param in enumerate(card.params):
         _check_default(param, f"params[{at}]", fields)
         if param.kind is not ParamKind.TEXT:
             _check_choices(param, f"params[{at}]", fields)
     _check_example(card, fields)
-    _check_prices(card, fields)
+    if are_prices_read:
+        _check_prices(card, fields)
     _check_size("model_id", card.model_id, tap.OpenModel(card.model_id), fields)
 
 

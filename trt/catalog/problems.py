@@ -5,6 +5,8 @@ from typing import Final
 from attrs import frozen
 from typing_extensions import override
 
+from trt.domain.ids import ModelId
+
 _VALUE_SHOWN_MAX: Final = 80
 
 
@@ -19,12 +21,31 @@ class Problem:
     allowed: str
     mend: str
 
+    @property
+    def is_about_prices(self) -> bool:
+        """Whether it concerns nothing but what the model costs."""
+        return self.field.partition("[")[0] == "prices"
+
     @override
     def __str__(self) -> str:
         value = repr(self.value)
         shown = value if len(value) <= _VALUE_SHOWN_MAX else value[:_VALUE_SHOWN_MAX] + "…"
         where = f"{self.file}: {self.field}" if self.field else self.file
         return f"{where}: {shown} is not allowed; allowed: {self.allowed}. {self.mend}"
+
+
+@frozen(kw_only=True)
+class BlockedModel:
+    """A model that cannot be sold, because its price is not certain; all else about it is right."""
+
+    model_id: ModelId
+    problems: tuple[Problem, ...]
+    """At least one, and each is about its prices."""
+
+    @override
+    def __str__(self) -> str:
+        first, *others = self.problems
+        return f"{first} ({len(others)} more)" if others else str(first)
 
 
 @frozen

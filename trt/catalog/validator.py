@@ -1,5 +1,6 @@
 """Turns a raw record of the registry into a model card, or into every problem found in it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from attrs import evolve
@@ -7,7 +8,7 @@ from attrs import evolve
 from trt.catalog.consistency import check_card
 from trt.catalog.fields import Fields
 from trt.catalog.pricing import Tariff
-from trt.catalog.problems import Problem
+from trt.catalog.problems import BlockedModel, Problem
 from trt.domain.ids import ModelId
 from trt.domain.model_card import (
     Category,
@@ -34,7 +35,9 @@ CREDITS_MAX: Final = 2000
 DEADLINE_S_MAX: Final = 7200
 
 
-def read_card(file: str, raw: object, tariff: Tariff) -> ModelCard | tuple[Problem, ...]:
+def read_card(
+    file: str, raw: object, tariff: Tariff
+) -> ModelCard | BlockedModel | tuple[Problem, ...]:
     """Check one model's record and price it.
 
     Args:
@@ -43,7 +46,8 @@ def read_card(file: str, raw: object, tariff: Tariff) -> ModelCard | tuple[Probl
         tariff: What turns the vendor's credits into our kopecks.
 
     Returns:
-        The card, or everything that is wrong with the record.
+        The card; or the model without one when only its prices are wrong; or everything that is
+        wrong with the record.
     """
     problems: list[Problem] = []
     fields = Fields(file, "", raw, problems)
@@ -63,9 +67,17 @@ def read_card(file: str, raw: object, tariff: Tariff) -> ModelCard | tuple[Probl
     )
     _source(fields.record("source"))
     fields.close()
+    if _are_about_prices(problems):
+        check_card(card, fields, are_prices_read=not problems)
     if not problems:
-        check_card(card, fields)
-    return tuple(problems) or card
+        return card
+    if _are_about_prices(problems):
+        return BlockedModel(model_id=card.model_id, problems=tuple(problems))
+    return tuple(problems)
+
+
+def _are_about_prices(problems: Sequence[Problem]) -> bool:
+    return all(problem.is_about_prices for problem in problems)
 
 
 def _source(fields: Fields) -> None:

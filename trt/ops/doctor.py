@@ -5,9 +5,9 @@ from datetime import datetime
 
 from attrs import field, frozen
 
+from trt.catalog.loader import Stock
 from trt.catalog.problems import RegistryProblems
 from trt.domain.ids import Shard
-from trt.domain.model_card import Catalogue
 from trt.ops.database_checks import (
     DEAD_WITHIN_S,
     HOUR_S,
@@ -43,7 +43,7 @@ _TELEGRAM = "telegram"
 class Patient:
     """An installation as far as its environment tells."""
 
-    catalogue: Catalogue | RegistryProblems | None
+    stock: Stock | RegistryProblems | None
     """None when its prices could not be computed."""
     database: DatabaseAddress | None
     """None when the address cannot be read."""
@@ -68,7 +68,7 @@ class TelegramAccess:
 
 def examine_settings(patient: Patient) -> list[Finding]:
     """Look at what needs nobody's answer."""
-    return [*check_configuration(patient.problems), *check_registry(patient.catalogue)]
+    return [*check_configuration(patient.problems), *check_registry(patient.stock)]
 
 
 async def examine_database(patient: Patient, *, now: Callable[[], datetime]) -> list[Finding]:

@@ -1,10 +1,12 @@
 """What can be said of the settings and the registry without asking anybody."""
 
 from collections.abc import Sequence
+from typing import assert_never
 
-from trt.catalog.problems import RegistryProblems
-from trt.domain.model_card import Catalogue
-from trt.ops.finding import Finding, fail, ok
+from trt.catalog.loader import Stock
+from trt.catalog.problems import BlockedModel, RegistryProblems
+from trt.domain.reasons import Reason
+from trt.ops.finding import Finding, fail, ok, warn
 from trt.ops.wording import count
 
 _CONFIGURATION = "configuration"
@@ -22,13 +24,23 @@ def _problem(problem: str) -> Finding:
     return fail(_CONFIGURATION, what, mend or "correct it; docs/runbook.md lists every variable")
 
 
-def check_registry(catalogue: Catalogue | RegistryProblems | None) -> list[Finding]:
+def check_registry(stock: Stock | RegistryProblems | None) -> list[Finding]:
     """Return one finding per fault in the model data; nothing when it could not be read."""
-    match catalogue:
+    match stock:
         case None:
             return []
         case RegistryProblems(problems=problems):
             mend = "mend the file; `trt registry check` tells when it is well"
             return [fail(_REGISTRY, str(problem), mend) for problem in problems]
+        case Stock(catalogue=catalogue, blocked=blocked):
+            sold = ok(_REGISTRY, f"{count(len(catalogue.models), 'model')} can be sold")
+            return [sold, *map(_blocked, blocked)]
         case _:
-            return [ok(_REGISTRY, f"{count(len(catalogue.models), 'model')} can be sold")]
+            assert_never(stock)
+
+
+def _blocked(model: BlockedModel) -> Finding:
+    mend = "mend its prices and restart; `trt registry check` tells when they are well"
+    return warn(
+        _REGISTRY, f"{model.model_id} is not sold ({Reason.PRICING_BLOCKED}): {model}", mend
+    )

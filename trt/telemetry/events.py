@@ -101,6 +101,8 @@ class EventName(StrEnum):
     ACTOR_DID_NOT_STOP = "ACTOR_DID_NOT_STOP"
     DEAD_LETTER = "DEAD_LETTER"
 
+    MODEL_BLOCKED = "MODEL_BLOCKED"
+    """A model of the registry is not sold by this process; `reason_code` says why."""
     APP_STARTED = "APP_STARTED"
     APP_STOPPING = "APP_STOPPING"
     APP_STOPPED = "APP_STOPPED"
@@ -263,6 +265,7 @@ CATALOGUE: Mapping[EventName, Kind] = {
     EventName.ACTOR_STOPPED: _event(Level.DEBUG, "actor", "incarnation reason duration_s"),
     EventName.ACTOR_DID_NOT_STOP: _event(Level.ERROR, "actor", "incarnation grace_s"),
     EventName.DEAD_LETTER: _event(Level.WARNING, "actor", "message reason attempt"),
+    EventName.MODEL_BLOCKED: _event(Level.WARNING, "model_id reason_code", "detail"),
     EventName.APP_STARTED: _event(Level.INFO, "", "mode version instance pid host port database"),
     EventName.APP_STOPPING: _event(Level.INFO, "", "reason instance pid"),
     EventName.APP_STOPPED: _event(Level.INFO, "", "unstopped duration_s instance pid"),

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -95,6 +97,8 @@ class World:
     limits: Limits
     lease_terms: LeaseTerms
     nursery: trio.Nursery
+    registry: Path = field(factory=partial(asset, "registry"))
+    """What the next instance sells from."""
     events: list[Event] = field(factory=list)
     """Every event of every app that ran in this world."""
     instances: list[Instance] = field(factory=list)
@@ -140,6 +144,7 @@ class World:
                 taps=(self.events.append,),
                 limits=self.limits,
                 lease_terms=self.lease_terms,
+                registry=self.registry,
             ),
         )
         instance = Instance(

@@ -11,7 +11,7 @@ from trt.actors.auditor import BooksView
 from trt.actors.ingress_channel import ChannelStatistics
 from trt.actors.lock_keeper import LockView
 from trt.actors.metrics import Totals
-from trt.domain.ids import Shard
+from trt.domain.ids import ModelId, Shard
 from trt.kie.circuit_breaker import BreakerState
 from trt.kie.limiter import LimiterStatistics
 from trt.supervision import ActorSnapshot, MailboxStatistics, State
@@ -53,6 +53,7 @@ class Vitals:
     totals: Totals
     kie: KIEVitals
     books: BooksView
+    blocked_models: Sequence[ModelId]
     is_draining: bool
 
 
@@ -68,6 +69,7 @@ def health(vitals: Vitals) -> dict[str, Any]:
         "queue": _queue(vitals),
         "kie": _kie(vitals.kie, vitals.totals),
         "books": _books(vitals.books),
+        "blocked_models": list(vitals.blocked_models),
         "actors": _actor(vitals.tree),
         "channels": [
             *(msgspec.to_builtins(at.channel) for at in vitals.locks),
