@@ -303,3 +303,10 @@ def test_the_registry_needs_to_know_only_the_tariff() -> None:
     problems = read_tariff({})
     assert isinstance(problems, ConfigProblems)
     assert [text.split()[0] for text in problems.problems] == ["USD_TO_RUB"]
+
+
+@pytest.mark.parametrize("mode", BotMode)
+def test_no_rate_is_assumed_however_updates_arrive(mode: BotMode) -> None:
+    problems = read_config({**NEEDED, "BOT_MODE": mode, "USD_TO_RUB": " "})
+    assert isinstance(problems, ConfigProblems)
+    assert [text.split(":")[0] for text in problems.problems] == ["USD_TO_RUB is missing"]

@@ -149,6 +149,7 @@ def _check_registry(_: argparse.Namespace, environment: Environment) -> int:
     catalogue = load_catalogue(asset("registry"), tariff)
     if isinstance(catalogue, RegistryProblems):
         raise Trouble(str(catalogue))
+    sys.stdout.write(f"prices: {tariff}\n")
     for card in catalogue.models.values():
         prices = ", ".join(f"{row.price_kopecks / 100:.2f}" for row in card.prices)
         sys.stdout.write(f"{card.model_id}: {len(card.params)} parameters, RUB {prices}\n")

@@ -4,6 +4,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from attrs import frozen
+from typing_extensions import override
 
 USD_PER_CREDIT: Final = Decimal("0.005")
 """KIE's price of a credit (docs.kie.ai, price list)."""
@@ -17,6 +18,10 @@ class Tariff:
     usd_to_rub: Decimal
     multiplier: Decimal
     """The sale price as a multiple of what the vendor takes."""
+
+    @override
+    def __str__(self) -> str:
+        return f"credits x {USD_PER_CREDIT} USD x {self.usd_to_rub} RUB x {self.multiplier}"
 
     def price_kopecks(self, price_credits: Decimal) -> int:
         """Return credits x 0.005 USD x rate x multiplier, rounded up to a whole kopeck.
