@@ -269,17 +269,7 @@ class MoneyAgainstModel(RuleBasedStateMachine):
     def order(self, number: int, user_id: int, kopecks: int, breaks: int) -> None:
         if number in self.held:
             return
-        sample = job(number, user_id=user_id, price_kopecks=kopecks)
-
-        def work(tx: Transaction) -> object:
-            held = ledger.reserve(
-                tx, job_id=sample.job_id, user_id=sample.user_id, amount_kopecks=kopecks, **HOW
-            )
-            if isinstance(held, Reserved):
-                assert jobs.insert(tx, sample, shard=SHARD, epoch=EPOCH)
-            return held
-
-        outcome = self.run(work, breaks)
+        outcome = self.run(lambda tx: hold(tx, number, user_id, kopecks), breaks)
         if kopecks > self.available[user_id]:
             missing = kopecks - self.available[user_id]
             assert outcome == InsufficientFunds(missing_kopecks=missing)
@@ -297,16 +287,7 @@ class MoneyAgainstModel(RuleBasedStateMachine):
     def end(self, data: st.DataObject, state: JobState, breaks: int) -> None:
         number = data.draw(st.sampled_from(sorted(self.held)))
         user_id, kopecks = self.held[number]
-        settle = ledger.capture if state is JobState.DELIVERED else ledger.release
-
-        def work(tx: Transaction) -> None:
-            settle(tx, job(number).job_id, **HOW)
-            tx.execute(
-                "UPDATE jobs SET state = ? WHERE job_id = ? AND state = 'reserved'",
-                [state, job(number).job_id],
-            )
-
-        self.run(work, breaks)
+        self.run(lambda tx: end(tx, number, state), breaks)
         if number in self.ended:
             return
         self.ended[number] = state
@@ -347,6 +328,28 @@ class MoneyAgainstModel(RuleBasedStateMachine):
             "SELECT COALESCE(sum(amount_kopecks), 0) FROM transfers WHERE debit_account_id = -4"
         ).one()
         assert covered == self.losses
+
+
+def hold(tx: Transaction, number: int, user_id: int, kopecks: int) -> object:
+    """Hold a job's price and store the job, or neither."""
+    sample = job(number, user_id=user_id, price_kopecks=kopecks)
+    held = ledger.reserve(
+        tx, job_id=sample.job_id, user_id=sample.user_id, amount_kopecks=kopecks, **HOW
+    )
+    if isinstance(held, Reserved):
+        assert jobs.insert(tx, sample, shard=SHARD, epoch=EPOCH)
+    return held
+
+
+def end(tx: Transaction, number: int, state: JobState) -> object:
+    """Take a job's money or give it back, and end the job."""
+    settle = ledger.capture if state is JobState.DELIVERED else ledger.release
+    settled = settle(tx, job(number).job_id, **HOW)
+    tx.execute(
+        "UPDATE jobs SET state = ? WHERE job_id = ? AND state = 'reserved'",
+        [state, job(number).job_id],
+    )
+    return settled
 
 
 def mandate(action_id: str) -> Mandate:
