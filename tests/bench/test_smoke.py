@@ -1,12 +1,17 @@
 """Both benches with tiny counts, against the real processes."""
 
+from collections import Counter
 from pathlib import Path
+
+from attrs import evolve
 
 from trt.bench.flow import bench_flow
 from trt.bench.ingest import IngestBench
+from trt.bench.instant_kie import Polls, polls_of
 from trt.bench.jobs import bench_jobs
 from trt.bench.report import flow_table, ingest_table, jobs_table
 from trt.bench.spending import DELIVERY, HANDLING, INGRESS, RUNTIME, STORAGE, TELEMETRY, WEB
+from trt.kie.poll_pacer import KIE_POLLS_MAX
 from trt.sources import SystemSources
 
 
@@ -44,10 +49,27 @@ async def test_jobs_in_flight_are_polled_within_the_limits(tmp_path: Path) -> No
     report = await bench_jobs(tmp_path, SystemSources(), jobs_max=60, seconds=4.0)
     assert report.is_within_limits
     assert 4.0 <= report.polls_per_s <= report.polls_allowed_per_s
+    assert 1 <= report.task_polls_per_s_max <= KIE_POLLS_MAX
     assert report.cpu_ms_per_poll > 0
     table = jobs_table(report)
-    for row in ("memory per job", "polls per s", "CPU per poll", "CPU in all"):
+    for row in (
+        "memory per job",
+        "polls per s",
+        "  in the busiest second",
+        "  our own limit",
+        "  for one task, in the busiest second",
+        "  KIE allows for one task",
+        "CPU per poll",
+        "CPU in all",
+    ):
         assert f"\n{row} " in table
+    too_often = evolve(report, task_polls_per_s_max=int(KIE_POLLS_MAX) + 1)
+    assert not too_often.is_within_limits
+
+
+def test_polls_are_counted_by_second_and_by_task() -> None:
+    asked = Counter({(1, b"a"): 3, (1, b"b"): 2, (2, b"a"): 4})
+    assert polls_of(asked) == Polls(polls=9, per_s_max=5, task_per_s_max=4)
 
 
 async def test_every_start_ends_in_a_delivered_menu(tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ COUNT_PATH = "/count"
 _WORKING = b'{"code":200,"msg":"success","data":{"taskId":"t","state":"generating"}}'
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 
+Asked = tuple[int, bytes]
+"""In which second about which task."""
+
 
 @frozen(kw_only=True)
 class Polls:
@@ -23,11 +26,25 @@ class Polls:
     polls: int
     per_s_max: int
     """In the busiest second."""
+    task_per_s_max: int
+    """Of one task, in its busiest second."""
+
+
+def polls_of(asked: Counter[Asked]) -> Polls:
+    """Add up what was counted."""
+    seconds: Counter[int] = Counter()
+    for (second, _), times in asked.items():
+        seconds[second] += times
+    return Polls(
+        polls=asked.total(),
+        per_s_max=max(seconds.values(), default=0),
+        task_per_s_max=max(asked.values(), default=0),
+    )
 
 
 async def serve_working(listener: trio.SocketListener) -> None:
     """Answer every call until cancelled."""
-    seconds: Counter[int] = Counter()
+    asked: Counter[Asked] = Counter()
 
     async def talk(stream: trio.SocketStream) -> None:
         received = b""
@@ -35,17 +52,18 @@ async def serve_working(listener: trio.SocketListener) -> None:
             received += arrived
             while (size := request_size(received)) is not None:
                 line, received = received[: received.index(b"\r\n")], received[size:]
-                await stream.send_all(_answer(line, seconds))
+                await stream.send_all(_answer(line, asked))
 
     await trio.serve_listeners(talk, [listener])
 
 
-def _answer(line: bytes, seconds: Counter[int]) -> bytes:
+def _answer(line: bytes, asked: Counter[Asked]) -> bytes:
     if COUNT_PATH.encode() in line:
-        told = Polls(polls=seconds.total(), per_s_max=max(seconds.values(), default=0))
-        body = msgspec.json.encode(told)
+        body = msgspec.json.encode(polls_of(asked))
     else:
-        seconds[int(trio.current_time())] += b"recordInfo" in line
+        if b"/recordInfo?" in line:
+            _, _, task_id = line.split()[1].partition(b"taskId=")
+            asked[int(trio.current_time()), task_id] += 1
         body = _WORKING
     return _HEAD % (len(body), body)
 

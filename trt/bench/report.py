@@ -6,6 +6,7 @@ from trt.bench.flow import FlowReport
 from trt.bench.ingest import IngestReport
 from trt.bench.jobs import JobsReport
 from trt.bench.load import LoadResult
+from trt.kie.poll_pacer import KIE_POLLS_MAX
 
 INGEST_NOTES = """\
 bare       hypercorn on trio and an ASGI function that reads the body and answers 200
@@ -72,7 +73,9 @@ def jobs_table(report: JobsReport) -> str:
         ("memory per job", f"{report.rss_kib_per_job:.1f} KiB"),
         ("polls per s", f"{report.polls_per_s:.1f}"),
         ("  in the busiest second", str(report.polls_per_s_max)),
-        ("  allowed", f"{report.polls_allowed_per_s:g}"),
+        ("  our own limit", f"{report.polls_allowed_per_s:g}"),
+        ("  for one task, in the busiest second", str(report.task_polls_per_s_max)),
+        ("  KIE allows for one task", f"{KIE_POLLS_MAX:g}"),
         ("CPU per poll", f"{report.cpu_ms_per_poll:.2f} ms"),
         ("CPU in all", f"{report.cpu_percent:.1f} % of one processor"),
     ]
