@@ -171,6 +171,8 @@ def test_pain_28_twenty_clicks_on_confirm_are_one_job_and_one_charge(seed: int) 
 
 @kit.SEEDS
 def test_pain_28_a_user_who_spams_is_limited_and_told_so(seed: int) -> None:
+    """There it was 5 a minute and 20 an hour; here it is as many at once as configured."""
+
     async def story(w: World) -> None:
         anna = w.telegram.user()
         w.kie.script(Never(), times=9)

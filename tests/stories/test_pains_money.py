@@ -1,15 +1,38 @@
 """The money pains of the bot that this one replaces: each of them once, and never again."""
 
+from pathlib import Path
+from shutil import copytree
+
 import pytest
 
 from tests.conftest import LogOfTest
 from tests.stories import kit, till_kit
 from tests.stories.till_kit import WITHOUT_A_GIFT, WORTH_KOPECKS
+from trt import cli
+from trt.assets import asset
 from trt.sandbox.kie_script import Fail, Refuse, Succeed
 from trt.storage.errors import DatabaseUnavailable
 from trt.telemetry.events import EventName
 from trt.testing.trouble import When
 from trt.testing.world import World
+
+
+@kit.SEEDS
+def test_pain_03_exact_credits_do_not_kill_health(seed: int) -> None:
+    """A Decimal among the figures was no JSON, and the service was taken for dead."""
+
+    async def story(w: World) -> None:
+        anna = w.telegram.user()
+        await kit.orders_picture(anna)
+        await w.settled(1)
+        [task] = w.kie.tasks
+        task.credits = 1.4
+        await w.settled(60)
+        health = await w.http.get("https://bot.test/health")
+        assert health.status_code == 200
+        assert health.json()["kie"]["drift"] == {"jobs": 1, "expected": "0.8", "consumed": "1.4"}
+
+    kit.tell(story, seed)
 
 
 @kit.SEEDS
@@ -49,6 +72,57 @@ def test_pain_17_the_vendors_lack_of_credits_is_no_result_and_costs_nothing(
         await kit.assert_refunded(w, anna)
 
     kit.tell(story, seed)
+
+
+@kit.SEEDS
+@pytest.mark.parametrize("prompt", ["лиса за <5₽", "<b>лиса & <кот>", "</b> лиса &lt;"])
+def test_pain_23_a_prompt_with_brackets_is_ordered_paid_and_delivered(
+    seed: int, prompt: str
+) -> None:
+    """Telegram could not parse the text, and the order ended before its confirmation."""
+
+    async def story(w: World) -> None:
+        anna = w.telegram.user()
+        confirmation = await kit.has_confirmation(anna, prompt)
+        assert prompt in confirmation.text
+        await kit.pressed(anna, kit.CONFIRM, confirmation)
+        await w.settled(120)
+        assert len(kit.pictures(anna)) == 1
+        await kit.assert_paid_once(w, anna)
+
+    kit.tell(story, seed)
+
+
+@pytest.mark.parametrize(
+    ("model_id", "listed", "misread"),
+    [
+        ("z-image", 'price_credits: "0.8"', 'price_credits: "2000"'),  # 2500 times as much
+        ("kling-2.6/text-to-video", "price_credits: 55", "price_credits: 20000"),
+        ("z-image", 'prices:\n  - when: {}\n    price_credits: "0.8"\n', "prices: []\n"),
+        ("nano-banana-pro", "  - when: {resolution: 4K}\n    price_credits: 24\n", ""),
+    ],
+    ids=["a picture for 10 dollars", "a clip for 100 dollars", "no price", "a choice without one"],
+)
+def test_pain_27_a_misread_or_missing_price_is_not_sold(
+    model_id: str,
+    listed: str,
+    misread: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A price list that was misread went on sale."""
+    folder = copytree(asset("registry"), tmp_path / "registry")
+    file = folder / f"{model_id.replace('/', '-')}.yaml"
+    record = file.read_text("utf-8")
+    assert listed in record
+    file.write_text(record.replace(listed, misread), "utf-8")
+    monkeypatch.setattr(cli, "asset", lambda _: folder)
+    monkeypatch.setenv("USD_TO_RUB", "78.0")
+    assert cli.main(["registry", "check"]) != 0
+    out, err = capsys.readouterr()
+    assert f"{model_id}: " not in out
+    assert f"{file.name}: prices" in out + err
 
 
 @kit.SEEDS

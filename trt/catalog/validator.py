@@ -30,8 +30,10 @@ HINT_MAX: Final = 400
 EXAMPLE_MAX: Final = 500
 MESSAGE_MAX: Final = 4096
 """Bot API, sendMessage: what a user can type in one message."""
-CREDITS_MAX: Final = 2000
-"""Ten dollars: above it a price is a misread list rather than a price."""
+CREDITS_MAX: Final = 1200
+"""Six dollars: above it a price is a misread list rather than a price.
+
+The vendor's cheapest, half a credit, is above it when it is read 2500 times too high."""
 DEADLINE_S_MAX: Final = 7200
 
 
