@@ -20,6 +20,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from tests.storage.postgres_fixture import UNHURRIED
 from tests.storage.samples import SHARD, new_file, now
 from tests.storage.test_ledger import HOW, has, paid
 from tests.storage.test_ledger_side_by_side import WORKERS, all_at_once
@@ -46,7 +47,7 @@ from trt.storage.postgres import open_postgres
 from trt.storage.sqlite import open_sqlite
 
 IS_NIGHTLY = os.environ.get("TRT_NIGHTLY") == "1"  # noqa: TID251 - the tests' own settings
-EXAMPLES_MAX = 200 if IS_NIGHTLY else 20
+EXAMPLES_MAX = 100 if IS_NIGHTLY else 20
 BATCHES = 20 if IS_NIGHTLY else 8
 USERS = 3
 GAME = 100
@@ -330,7 +331,7 @@ async def side_by_side(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
             yield opened
         return
     url = request.getfixturevalue("committed_url")
-    async with open_postgres(url, pool_max=WORKERS) as opened:
+    async with open_postgres(url, pool_max=WORKERS, timeouts=UNHURRIED) as opened:
         yield opened
 
 

@@ -232,7 +232,10 @@ def test_pain_the_bots_own_id_is_asked_for_its_balance(seed: int) -> None:
 
 @kit.SEEDS
 def test_pain_two_balances(seed: int) -> None:
-    """What the wallet says, what the order says and what the ledger says is one number."""
+    """What the wallet says, what the order says and what the ledger says is one number.
+
+    It was a coroutine at times, which nobody awaited.
+    """
 
     async def story(w: World) -> None:
         anna = w.telegram.user()
