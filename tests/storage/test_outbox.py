@@ -1,6 +1,7 @@
 """What is to be said is kept until it was said, and in order."""
 
 import pytest
+from attrs import evolve
 
 from tests.storage.samples import CHAT, CID, EPOCH, NOW, SHARD, later
 from trt.domain.ids import CallbackId, ChatId, JobId, MessageId, Shard
@@ -21,6 +22,7 @@ from trt.storage.database import Transaction
 from trt.storage.outbox import (
     Attempted,
     Failed,
+    Left,
     OutboxId,
     OutboxRow,
     Outcome,
@@ -201,15 +203,65 @@ def test_pruning_forgets_only_what_ended_long_ago_in_slices(tx: Transaction) -> 
 
 
 def test_the_parts_of_a_result_are_counted_by_what_became_of_them(tx: Transaction) -> None:
-    result = SendResult(job_id=JobId("j"), output=OutputKind.IMAGE, urls=("u",), caption="")
-    parts = [put(tx, result) for _ in range(4)]
+    parts = [put(tx, result_of(f"u{number}")) for number in range(5)]
     put(tx)  # what else is said about the job does not count
-    assert outbox.results_of(tx, JobId("j")) == Results(pending=4, sent=0)
+    assert outbox.results_of(tx, JobId("j")) == Results(pending=5, sent=0, left=0, lost=0)
     outcomes: list[Outcome] = [
         Sent(outbox_id=parts[0], message_id=None),
         Failed(outbox_id=parts[1], detail=""),
         Skipped(outbox_id=parts[2]),
+        Left(outbox_id=parts[3], detail="tried for too long"),
     ]
     outbox.mark(tx, outcomes, epoch=EPOCH, now=NOW)
-    assert outbox.results_of(tx, JobId("j")) == Results(pending=1, sent=1)
-    assert outbox.results_of(tx, JobId("other")) == Results(pending=0, sent=0)
+    assert outbox.results_of(tx, JobId("j")) == Results(pending=1, sent=1, left=1, lost=1)
+    assert outbox.results_of(tx, JobId("other")) == Results(pending=0, sent=0, left=0, lost=0)
+
+
+def test_a_file_that_is_sent_once_more_counts_by_its_best(tx: Transaction) -> None:
+    def after(*tries: Outcome | None) -> Results:
+        """Return what has become of two files, of which the second was left, after such tries."""
+        tx.execute("DELETE FROM outbox")
+        both = put(tx, result_of("a", "b"))
+        apart = [put(tx, result_of("a")), put(tx, result_of("b"))]
+        end: list[Outcome] = [
+            Skipped(outbox_id=both),
+            Sent(outbox_id=apart[0], message_id=None),
+            Left(outbox_id=apart[1], detail=""),
+        ]
+        outbox.mark(tx, end, epoch=EPOCH, now=NOW)
+        for outcome in tries:
+            again = put(tx, result_of("a", "b"))
+            if outcome is not None:
+                outbox.mark(tx, [evolve(outcome, outbox_id=again)], epoch=EPOCH, now=NOW)
+        return outbox.results_of(tx, JobId("j"))
+
+    anyone = OutboxId(0)
+    left = Left(outbox_id=anyone, detail="")
+    assert after() == Results(pending=0, sent=1, left=1, lost=0)
+    assert after(None) == Results(pending=2, sent=0, left=0, lost=0)
+    assert after(left) == Results(pending=0, sent=1, left=1, lost=0)
+    assert after(left, Failed(outbox_id=anyone, detail="")) == Results(
+        pending=0, sent=1, left=0, lost=1
+    )
+    sent = Sent(outbox_id=anyone, message_id=None)
+    assert after(sent, left) == Results(pending=0, sent=2, left=0, lost=0)
+
+
+def test_a_preview_that_arrived_is_not_its_original(tx: Transaction) -> None:
+    preview, original = put(tx, result_of("a")), put(tx, result_of("a", is_original=True))
+    ends: list[Outcome] = [
+        Sent(outbox_id=preview, message_id=None),
+        Left(outbox_id=original, detail=""),
+    ]
+    outbox.mark(tx, ends, epoch=EPOCH, now=NOW)
+    assert outbox.results_of(tx, JobId("j")) == Results(pending=0, sent=1, left=1, lost=0)
+
+
+def result_of(*urls: str, is_original: bool = False) -> SendResult:
+    return SendResult(
+        job_id=JobId("j"),
+        output=OutputKind.IMAGE,
+        urls=urls,
+        caption="",
+        is_original=is_original,
+    )

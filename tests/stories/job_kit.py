@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from urllib.parse import urlsplit
 
 from trt.actors.job_board import JobBoard
 from trt.actors.settlement import Clerk
@@ -85,6 +86,21 @@ def serve_results(w: World, data: bytes, content_type: str) -> None:
     """Let every result that KIE serves from now on be these bytes."""
     real = w.network.apps["kie.test"]
     w.network.apps["kie.test"] = _Results(real, data, content_type)
+
+
+def lose_file(w: World, number: int) -> None:
+    """Let nothing be behind the address of one of the only task's files, counted from 0."""
+    real = w.network.apps["kie.test"]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        urls = [url for task in w.kie.tasks for url in task.file_urls]
+        if urls and scope["path"] == urlsplit(urls[number]).path:
+            await send({"type": "http.response.start", "status": 404, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await real(scope, receive, send)
+
+    w.network.apps["kie.test"] = app
 
 
 class _Results:

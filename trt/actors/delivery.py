@@ -20,7 +20,16 @@ from trt.domain.replies import AnswerCallback, PassOnFile, SendInvoice, SendResu
 from trt.sources import Sources
 from trt.storage import outbox
 from trt.storage.database import Database, Transaction
-from trt.storage.outbox import Attempted, Failed, OutboxRow, Outcome, Sent, Skipped, UnreadableReply
+from trt.storage.outbox import (
+    Attempted,
+    Failed,
+    Left,
+    OutboxRow,
+    Outcome,
+    Sent,
+    Skipped,
+    UnreadableReply,
+)
 from trt.supervision import Context
 from trt.telemetry.events import EventName, FieldValue
 from trt.telemetry.stream import EventStream
@@ -290,9 +299,10 @@ class Delivery:
         self._tell_all(await self._parts.db.transact(self._mark_left, row, detail))
 
     def _mark_left(self, tx: Transaction, row: OutboxRow, detail: str) -> tuple[Happening, ...]:
-        self._mark_in(tx, Failed(outbox_id=row.outbox_id, detail=detail))
         if not isinstance(row.reply, SendResult):
+            self._mark_in(tx, Failed(outbox_id=row.outbox_id, detail=detail))
             return ()
+        self._mark_in(tx, Left(outbox_id=row.outbox_id, detail=detail))
         clerk = self._parts.clerk
         return clerk.result_stuck(tx, row.reply.job_id, self._parts.sources.now())
 

@@ -151,22 +151,14 @@ class Clerk:
         assert job is not None, "a result without a job"
         if isinstance(job, UnreadableJob):
             return ()  # it is left to the release that can read it
-        if job.state is not JobState.DELIVERING or outbox.results_of(tx, job_id).pending:
-            return ()  # more is to come; or it was fetched once more, or came late: for nothing
-        return self._delivered(tx, job, now)
+        return self._weighed(tx, job, Reason.DELIVERY_FAILED, now)
 
     def result_lost(
         self, tx: Transaction, job_id: JobId, reason: Reason, now: datetime
     ) -> Happenings:
         """A part of the result will never arrive; without any other the money goes back."""
         job = jobs.get(tx, job_id)
-        results = outbox.results_of(tx, job_id)
-        if not isinstance(job, Job) or job.state is not JobState.DELIVERING or results.pending:
-            return ()
-        if results.sent:
-            return self._delivered(tx, job, now)
-        ended = self.failed(tx, job, reason, None, now)
-        return () if ended is None else ended[1]
+        return self._weighed(tx, job, reason, now) if isinstance(job, Job) else ()
 
     def result_stuck(self, tx: Transaction, job_id: JobId, now: datetime) -> Happenings:
         """A part of the result could not be sent for long: offer to fetch it while it lives."""
@@ -174,14 +166,33 @@ class Clerk:
         assert job is not None, "a result without a job"
         if isinstance(job, UnreadableJob):
             return ()
-        if not job.has_result(now):
-            return self.result_lost(tx, job_id, Reason.DELIVERY_FAILED, now)
+        if job.state is JobState.DELIVERING:
+            return self._weighed(tx, job, Reason.DELIVERY_FAILED, now)
+        return self._offered(tx, job, now) if job.has_result(now) else ()
+
+    def _weighed(self, tx: Transaction, job: Job, reason: Reason, now: datetime) -> Happenings:
+        """Decide what a delivery has come to, once nothing of it is on its way."""
+        results = outbox.results_of(tx, job.job_id)
+        if job.state is not JobState.DELIVERING or results.pending:
+            return ()  # more is to come; or it was fetched once more, or came late: for nothing
+        if results.left and job.has_result(now):
+            return self._offered(tx, job, now, is_part_sent=results.sent > 0)
+        if results.sent and not results.left:
+            return self._delivered(tx, job, is_whole=not results.lost, now=now)
+        # Who was told that the money comes back by itself gets it, whatever else has arrived.
+        ended = self.failed(tx, job, reason, None, now)
+        return () if ended is None else ended[1]
+
+    def _offered(
+        self, tx: Transaction, job: Job, now: datetime, *, is_part_sent: bool = False
+    ) -> Happenings:
+        """Offer to fetch what could not be sent."""
         card, copy = self._words(job)
-        screen = job_screens.undelivered(job, card, copy)
+        screen = job_screens.undelivered(job, card, copy, is_part_sent=is_part_sent)
         self._put(tx, job, ShowScreen(screen=screen), now)
         return (_told(job, EventName.UI_RENDER, {"screen_id": screen.screen_id}),)
 
-    def _delivered(self, tx: Transaction, job: Job, now: datetime) -> Happenings:
+    def _delivered(self, tx: Transaction, job: Job, *, is_whole: bool, now: datetime) -> Happenings:
         """The user has the result: take the money and say so in the status message."""
         moved = jobs.move(tx, job, JobState.DELIVERED, epoch=self.epoch, now=now)
         if moved is None:
@@ -189,7 +200,8 @@ class Clerk:
         captured = ledger.capture(tx, job.job_id, cid=job.cid, epoch=self.epoch, now=now)
         assert isinstance(captured, Captured), f"delivered, but the money was {captured}"
         card, copy = self._words(job)
-        rendered = self._show(tx, moved, job_screens.done(moved, card, copy), now)
+        screen = job_screens.done(moved, card, copy, is_whole=is_whole)
+        rendered = self._show(tx, moved, screen, now)
         return (
             self._transfer(moved, "capture"),
             self._completed(moved, "delivered", Reason.SUCCESS),
@@ -225,7 +237,8 @@ class Clerk:
         assert isinstance(released, Released), f"failed, but the money was {released}"
         card, copy = self._words(job)
         balance = ledger.balance(tx, job.user_id).available_kopecks
-        screen = job_screens.failed(moved, card, copy, reason, balance)
+        has_part = job.state is JobState.DELIVERING and outbox.results_of(tx, job.job_id).sent > 0
+        screen = job_screens.failed(moved, card, copy, reason, balance, is_part_sent=has_part)
         alarm = _told(job, EventName.OPERATOR_ALARM, {"reason_code": reason})
         return moved, (
             self._transfer(moved, "release"),

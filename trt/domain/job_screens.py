@@ -82,22 +82,28 @@ def working(
     return _status(ScreenId.PROCESSING, paragraphs)
 
 
-def done(job: Job, card: ModelCard | None, copy: Copy) -> Screen:
-    """Return the last status of a delivered job: what was paid."""
-    paid = copy.text("job.paid", price=copy.money(job.price_kopecks))
+def done(job: Job, card: ModelCard | None, copy: Copy, *, is_whole: bool = True) -> Screen:
+    """Return the last status of a delivered job: what was paid, and whether a part is missing."""
+    paragraphs = [_title("job.done", job, card, copy)]
+    if not is_whole:
+        paragraphs.append(copy.text("job.partly"))
+    paragraphs.append(copy.text("job.paid", price=copy.money(job.price_kopecks)))
     # An album has no buttons of its own.
     keyboard = result_keyboard(job, copy) if len(job.result_urls) > 1 else ()
-    return _status(ScreenId.RESULT, [_title("job.done", job, card, copy), paid], keyboard)
+    return _status(ScreenId.RESULT, paragraphs, keyboard)
 
 
-def undelivered(job: Job, card: ModelCard | None, copy: Copy) -> Screen:
-    """Return the offer to fetch a result that could not be sent."""
+def undelivered(
+    job: Job, card: ModelCard | None, copy: Copy, *, is_part_sent: bool = False
+) -> Screen:
+    """Return the offer to fetch a result that could not be sent, or not all of it."""
+    title = "job.undelivered_rest" if is_part_sent else "job.undelivered"
     offer = [copy.text("job.undelivered_offer")]
     if job.state is JobState.DELIVERING:
         offer.append(copy.text("job.undelivered_money"))
     return _status(
         ScreenId.RESULT,
-        [_title("job.undelivered", job, card, copy), *offer],
+        [_title(title, job, card, copy), *offer],
         ((button(copy.plain("button.get_result"), tap.GetResult(job.job_id)),),),
     )
 
@@ -130,7 +136,13 @@ def result_keyboard(job: Job, copy: Copy) -> Keyboard:
 
 
 def failed(
-    job: Job, card: ModelCard | None, copy: Copy, reason: Reason, balance_kopecks: int
+    job: Job,
+    card: ModelCard | None,
+    copy: Copy,
+    reason: Reason,
+    balance_kopecks: int,
+    *,
+    is_part_sent: bool = False,
 ) -> Screen:
     """Return what happened, how much money came back and what the balance is now.
 
@@ -140,11 +152,13 @@ def failed(
         copy: The words.
         reason: Why it failed.
         balance_kopecks: What the user can spend after the release.
+        is_part_sent: Whether some of the files have arrived all the same.
     """
     is_wish = reason is Reason.USER_CANCELLED
+    why = "failure.delivery_rest" if is_part_sent else FAILURE_KEYS.get(reason, "failure.crashed")
     paragraphs = [
         _title("job.cancelled" if is_wish else "job.failed", job, card, copy),
-        copy.text(FAILURE_KEYS.get(reason, "failure.crashed")),
+        copy.text(why),
         copy.text(
             "job.refunded",
             price=copy.money(job.price_kopecks),

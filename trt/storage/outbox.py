@@ -1,5 +1,6 @@
 """The outbox: what is to be said to users, written with the decision to say it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NewType, assert_never
@@ -73,6 +74,15 @@ class Failed:
 
 
 @frozen(kw_only=True)
+class Left:
+    """A part of a result that is not tried any more, and that the user may still ask for."""
+
+    outbox_id: OutboxId
+    detail: str
+    """For the operator, as of what failed."""
+
+
+@frozen(kw_only=True)
 class Skipped:
     """A newer reply of the same slot made it needless."""
 
@@ -88,7 +98,10 @@ class Attempted:
     """Whether Telegram may have taken it all the same."""
 
 
-Outcome = Sent | Failed | Skipped | Attempted
+Outcome = Sent | Failed | Left | Skipped | Attempted
+
+_LEFT = "left: "
+"""How the detail of a failed row begins that was left to be asked for."""
 
 
 @frozen(kw_only=True)
@@ -201,6 +214,8 @@ def mark(tx: Transaction, outcomes: Sequence[Outcome], *, epoch: int, now: datet
                 _end(tx, outbox_id, "sent", epoch=epoch, now=now, message_id=message_id)
             case Failed(outbox_id=outbox_id, detail=detail):
                 _end(tx, outbox_id, "failed", epoch=epoch, now=now, detail=detail)
+            case Left(outbox_id=outbox_id, detail=detail):
+                _end(tx, outbox_id, "failed", epoch=epoch, now=now, detail=_LEFT + detail)
             case Skipped(outbox_id=outbox_id):
                 _end(tx, outbox_id, "skipped", epoch=epoch, now=now)
             case Attempted():
@@ -211,23 +226,46 @@ def mark(tx: Transaction, outcomes: Sequence[Outcome], *, epoch: int, now: datet
 
 @frozen(kw_only=True)
 class Results:
-    """The parts of a job's result by what became of them."""
+    """The files of a job's result by what became of them; a preview and its original are two."""
 
     pending: int
     sent: int
+    left: int
+    """Not sent for long: the user may ask for them."""
+    lost: int
+    """Never to be sent."""
 
 
 def results_of(tx: Transaction, job_id: JobId) -> Results:
-    """Return how many messages with a job's result wait, and how many arrived."""
-    pending, sent = tx.execute(
+    """Return what became of the files of a job's result.
+
+    A file may be sent several times: what waits counts first, then what arrived, then the last try.
+    """
+    rows = tx.execute(
         """
-        SELECT COALESCE(sum(CASE WHEN state = 'pending' THEN 1 ELSE 0 END), 0),
-               COALESCE(sum(CASE WHEN state = 'sent' THEN 1 ELSE 0 END), 0)
-        FROM outbox WHERE job_id = :job_id AND kind = 'send_result'
+        SELECT outbox_id, reply,
+               CASE WHEN state = 'failed' AND detail LIKE :left THEN 'left' ELSE state END
+        FROM outbox WHERE job_id = :job_id AND kind = 'send_result' AND state <> 'skipped'
+        ORDER BY outbox_id
         """,
-        {"job_id": job_id},
-    ).one()
-    return Results(pending=int(pending), sent=int(sent))
+        {"job_id": job_id, "left": f"{_LEFT}%"},
+    )
+    fates: dict[tuple[str, bool], str] = {}
+    for outbox_id, text, state in rows:
+        for file in _files(OutboxId(outbox_id), _reply("send_result", text)):
+            if state == "pending" or fates.get(file) not in {"pending", "sent"}:
+                fates[file] = state
+    count = Counter(fates.values())
+    return Results(
+        pending=count["pending"], sent=count["sent"], left=count["left"], lost=count["failed"]
+    )
+
+
+def _files(outbox_id: OutboxId, reply: Reply | UnreadableReply) -> list[tuple[str, bool]]:
+    """Name the files of a result; a row of other code is taken for one file of its own."""
+    if isinstance(reply, SendResult):
+        return [(url, reply.is_original) for url in reply.urls]
+    return [(str(outbox_id), False)]
 
 
 def depth(tx: Transaction, *, now: datetime) -> OutboxDepth:
