@@ -25,6 +25,13 @@ FILES = {
     "heavy": PNG_1X1 + bytes(10_000_001),
     "clip": b"\0\0\0\x18ftypmp42" + bytes(32),
     "sound": b"ID3" + bytes(32),
+    "m4a": b"\0\0\0\x18ftypM4A " + bytes(32),
+    "gif": b"GIF89a" + bytes(32),
+    "wav": b"RIFF\0\0\0\0WAVE" + bytes(32),
+    "ogg": b"OggS" + bytes(32),
+    "flac": b"fLaC" + bytes(32),
+    "webm": b"\x1a\x45\xdf\xa3" + bytes(32),
+    "mov": b"\0\0\0\x14ftypqt  " + bytes(32),
     "page": b"<html></html>",
 }
 
@@ -43,7 +50,10 @@ class Outside:
             return httpx.Response(503)
         if name == "huge":
             return httpx.Response(200, headers={"Content-Length": str(RESULT_BYTES_MAX + 1)})
-        return httpx.Response(200, content=FILES[name]) if name in FILES else httpx.Response(404)
+        if name not in FILES:
+            return httpx.Response(404)
+        declared = {"flac": "audio/flac"}.get(name, "application/octet-stream")
+        return httpx.Response(200, content=FILES[name], headers={"Content-Type": declared})
 
     @property
     def methods(self) -> list[str]:
@@ -87,6 +97,13 @@ def result(*names: str, is_original: bool = False) -> SendResult:
         ("heavy", "sendDocument"),
         ("clip", "sendVideo"),
         ("sound", "sendAudio"),
+        ("m4a", "sendAudio"),
+        ("gif", "sendDocument"),
+        ("wav", "sendDocument"),
+        ("ogg", "sendDocument"),
+        ("flac", "sendDocument"),
+        ("webm", "sendDocument"),
+        ("mov", "sendDocument"),
     ],
 )
 async def test_a_file_goes_as_what_it_is_within_telegrams_limits(
@@ -175,6 +192,9 @@ async def test_a_host_that_is_busy_is_asked_later(courier: ResultCourier, names:
         (["sound", "sound"], Arrived(None)),
         (["picture", "large"], Arrived(None, originals=("https://kie.test/large",))),
         (["picture", "sound"], Apart()),
+        (["picture", "gif"], Apart()),
+        (["clip", "mov"], Apart()),
+        (["wav", "wav"], Arrived(None)),
         (["picture", "long"], Apart()),
         (["picture", "huge"], Apart()),
         (["picture", "nowhere"], Apart()),

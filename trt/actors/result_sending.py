@@ -137,14 +137,16 @@ def _without(file: RefusedResult | TryLater, ways_tried: int) -> Fate:
 
 def _kind(file: ResultFile) -> Kind:
     """Return what a file is sent as, if Telegram's limits allow that."""
-    match file.content_type.partition("/")[0]:
-        case "image" if _is_photo(file):
+    match file.content_type.partition("/"):
+        case ("image", _, kind) if kind != "gif" and _is_photo(file):
             return "photo"
-        case "video":
+        case ("video", _, "mp4"):
             return "video"
-        case "audio":
+        case ("audio", _, "mpeg" | "mp4"):
             return "audio"
         case _:
+            # As a photo a GIF would stand still; of others than MPEG-4, MP3 and M4A the Bot API
+            # (sendVideo, sendAudio) says that they are documents.
             return "document"
 
 
