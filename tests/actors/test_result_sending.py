@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
+import trio
 
 from tests.telegram.answers import MESSAGE, error, ok, refused
 from tests.wire import Wire
@@ -45,6 +46,7 @@ class Outside:
         self.files.answer = self._serve
 
     async def _serve(self, request: httpx.Request) -> httpx.Response:
+        await trio.lowlevel.checkpoint()
         name = request.url.path.strip("/")
         if name == "busy":
             return httpx.Response(503)
@@ -170,6 +172,38 @@ async def test_a_link_is_escaped_and_needs_no_file(
 
 async def test_what_is_too_big_to_be_fetched_goes_as_a_link(courier: ResultCourier) -> None:
     assert await courier.carry(CHAT, result("huge"), 0) == OtherWay(Way.LINK)
+
+
+async def test_what_is_expected_is_fetched_ahead_and_kept_for_every_send(
+    courier: ResultCourier, outside: Outside
+) -> None:
+    courier.shelf.expect(result("picture", "clip").urls)
+    await courier.fetch_ahead(result("picture", "clip", "sound"))
+    assert len(outside.files.requests) == 2  # nobody expects the sound any more
+    for _ in range(2):
+        assert await courier.carry(CHAT, result("picture"), 0) == Arrived(MessageId(55))
+    assert len(outside.files.requests) == 2
+
+
+async def test_a_file_that_is_being_fetched_ahead_is_not_fetched_twice(
+    courier: ResultCourier, outside: Outside
+) -> None:
+    courier.shelf.expect(result("picture").urls)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(courier.fetch_ahead, result("picture"))
+        nursery.start_soon(courier.carry, CHAT, result("picture"), 0)
+    assert len(outside.files.requests) == 1
+    assert outside.methods == ["sendPhoto"]
+
+
+async def test_a_full_shelf_has_nothing_fetched_ahead(
+    courier: ResultCourier, outside: Outside
+) -> None:
+    courier.shelf.bytes_max = len(FILES["picture"])
+    courier.shelf.expect(result("picture", "clip").urls)
+    await courier.fetch_ahead(result("picture", "clip"))
+    assert len(outside.files.requests) == 1
+    assert await courier.carry(CHAT, result("clip"), 0) == Arrived(MessageId(55))
 
 
 @pytest.mark.parametrize("name", ["page", "nowhere"])

@@ -5,6 +5,8 @@ from datetime import timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
+import trio
+
 from trt.actors.job_board import JobBoard
 from trt.actors.settlement import Clerk
 from trt.domain.ids import ChatId, Cid, DraftId, JobId, ModelId, Shard, UserId
@@ -86,6 +88,20 @@ def serve_results(w: World, data: bytes, content_type: str) -> None:
     """Let every result that KIE serves from now on be these bytes."""
     real = w.network.apps["kie.test"]
     w.network.apps["kie.test"] = _Results(real, data, content_type)
+
+
+def note_fetches(w: World) -> list[tuple[float, str]]:
+    """Return a list that fills with when and from where the bytes of results are fetched."""
+    real = w.network.apps["kie.test"]
+    fetches: list[tuple[float, str]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if any(scope["path"] == urlsplit(url).path for t in w.kie.tasks for url in t.file_urls):
+            fetches.append((trio.current_time(), scope["path"]))
+        await real(scope, receive, send)
+
+    w.network.apps["kie.test"] = app
+    return fetches
 
 
 def lose_file(w: World, number: int) -> None:

@@ -49,6 +49,8 @@ AGE_S_MAX = 24 * 3600.0
 RESULT_AGE_S_MAX = 1800.0
 """How long a result is tried to be sent; then the user is asked to fetch it."""
 FETCHES_MAX = 4
+AHEAD_MAX = 4
+"""Files fetched at a time before the turn of their chat has come."""
 RETRY_S_MAX = 60.0
 
 
@@ -86,6 +88,7 @@ class Delivery:
         self._lanes: dict[tuple[ChatId, bool], Lane] = {}
         self._answering = trio.CapacityLimiter(ANSWERS_MAX)
         self._fetching = trio.CapacityLimiter(FETCHES_MAX)
+        self._ahead = trio.CapacityLimiter(AHEAD_MAX)
         self._sending = trio.CapacityLimiter(SENDS_MAX)
         self._turnstile = trio.Lock()
         self._marks = Marks(parts.db, parts.sources, epoch=parts.clerk.epoch)
@@ -95,6 +98,7 @@ class Delivery:
         """Send until asked to stop; a send under way is finished first, within the grace."""
         claimant = self._parts.sources.token(16)
         self._lanes.clear()
+        self._parts.courier.results.shelf.clear()
         self._pace.begin(trio.current_time())
         batches = ctx.batches(256)
         ctx.ready()
@@ -102,6 +106,9 @@ class Delivery:
             while not ctx.is_stopping:
                 if not self._parts.closing.is_on:
                     for row in sorted(await self._claim(claimant), key=_is_for_later):
+                        if isinstance(row.reply, SendResult):
+                            self._parts.courier.results.shelf.expect(row.reply.urls)
+                            nursery.start_soon(self._fetch_ahead, row.reply, ctx)
                         await self._accept(row, ctx, nursery)
                 self._pace.forget_idle(trio.current_time())
                 with trio.move_on_after(SWEEP_EVERY_S):
@@ -174,11 +181,22 @@ class Delivery:
         async with self._fetching if _is_result(row) else self._sending:
             return await self._parts.courier.carry(*carried)
 
+    async def _fetch_ahead(self, result: SendResult, ctx: Context[RowsWaiting]) -> None:
+        """Have the bytes before anything can happen to them, however long the chat must wait."""
+        with ctx.stop.interrupts():
+            async with self._ahead:
+                await self._parts.courier.results.fetch_ahead(result)
+
+    def _forget_files(self, row: OutboxRow, but: Sequence[str] = ()) -> None:
+        if isinstance(row.reply, SendResult):
+            self._parts.courier.results.shelf.forget(row.reply.urls, but)
+
     async def _settle(self, lane: Lane, row: OutboxRow, fate: Fate) -> float:
         """Write down what became of a send; returns the seconds to pause before the next."""
         match fate:
             case Arrived(message_id=message_id, originals=originals):
                 lane.arrived(row, message_id)
+                self._forget_files(row, but=originals)
                 await self._sent(row, message_id, originals)
                 return 0.0
             case TryLater(seconds=seconds, is_freeze=is_freeze):
@@ -295,6 +313,7 @@ class Delivery:
 
     async def _leave(self, row: OutboxRow, detail: str) -> None:
         """Try no more; of a result, the user may ask again."""
+        self._forget_files(row)
         self._tell(row, EventName.MESSAGE_FAILED, kind=_kind(row), detail=detail)
         self._tell_all(await self._parts.db.transact(self._mark_left, row, detail))
 
@@ -307,6 +326,7 @@ class Delivery:
         return clerk.result_stuck(tx, row.reply.job_id, self._parts.sources.now())
 
     async def _give_up(self, row: OutboxRow, detail: str, reason: Reason) -> None:
+        self._forget_files(row)
         self._tell(row, EventName.MESSAGE_FAILED, kind=_kind(row), detail=detail)
         self._tell_all(await self._parts.db.transact(self._mark_lost, row, detail, reason))
 

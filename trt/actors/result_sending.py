@@ -4,9 +4,10 @@ from enum import IntEnum
 from html import escape
 from typing import Literal, assert_never
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from trt.actors.fates import Apart, Arrived, Fate, Hopeless, OtherWay, TryLater, fate_of
+from trt.actors.result_shelf import ResultShelf
 from trt.domain.ids import ChatId
 from trt.domain.reasons import Reason
 from trt.domain.replies import SendResult
@@ -46,6 +47,13 @@ class ResultCourier:
     telegram: TelegramClient
     kie: KIEClient
     retry_s: float
+    shelf: ResultShelf = Factory(ResultShelf)
+
+    async def fetch_ahead(self, result: SendResult) -> None:
+        """Fetch the files of a row before its turn has come, as long as there is room for them."""
+        for url in result.urls:
+            if self.shelf.place(url) is not None and self.shelf.room > 0:
+                await self._file(url)
 
     async def carry(self, chat_id: ChatId, result: SendResult, ways_tried: int) -> Fate:
         """Send the files of one row: one by itself, several as an album.
@@ -60,7 +68,7 @@ class ResultCourier:
         way = Way(max(ways_tried, Way.DOCUMENT if result.is_original else Way.AS_IT_IS))
         if way is Way.LINK:
             return fate_of(await self._link(chat_id, result))
-        file = await self._fetch(result.urls[0])
+        file = await self._file(result.urls[0])
         if not isinstance(file, ResultFile):
             return _without(file, ways_tried)
         kind: Kind = "document" if way is Way.DOCUMENT else _kind(file)
@@ -77,7 +85,7 @@ class ResultCourier:
         originals: list[str] = []
         bytes_left = RESULT_BYTES_MAX
         for url in result.urls:
-            file = await self._fetch(url, bytes_left)
+            file = await self._file(url, bytes_left)
             if isinstance(file, TryLater):
                 return file
             if isinstance(file, RefusedResult):
@@ -95,6 +103,24 @@ class ResultCourier:
         if isinstance(outcome, AlbumSent):
             return Arrived(None, originals=tuple(originals))
         return fate_of(outcome)
+
+    async def _file(
+        self, url: str, bytes_max: int = RESULT_BYTES_MAX
+    ) -> ResultFile | RefusedResult | TryLater:
+        """Return a file that is kept, or fetch it, and keep it if it is expected."""
+        place = self.shelf.place(url)
+        if place is None:
+            return await self._fetch(url, bytes_max)
+        async with place.lock:
+            file = place.file
+            if file is None:
+                fetched = await self._fetch(url, bytes_max)
+                if isinstance(fetched, ResultFile):
+                    self.shelf.put(place, fetched)
+                return fetched
+        if len(file.data) > bytes_max:
+            return RefusedResult(why=f"bigger than {bytes_max} bytes", is_too_big=True)
+        return file
 
     async def _fetch(
         self, url: str, bytes_max: int = RESULT_BYTES_MAX
