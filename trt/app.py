@@ -243,6 +243,7 @@ def _site(config: Config, parts: Parts, vitals: Callable[[], Vitals]) -> ASGIApp
         hmac_key=config.kie_hmac_key,
         door=parts.door,
         ingress=parts.mailboxes.callback_ingress.ref,
+        sources=parts.sources,
         events=parts.events,
     )
     return site(

@@ -1,13 +1,21 @@
 """KIE's callbacks: the task they name, our signature in their address, KIE's own signature."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trt.domain.ids import JobId
-from trt.kie.callbacks import is_signed, parse_callback, sign, verify_hmac
+from trt.kie.callbacks import (
+    RECENT_WITHIN_S,
+    is_recent,
+    is_signed,
+    parse_callback,
+    sign,
+    verify_hmac,
+)
 
 SECRET = b"callback secret"
 JOB = JobId("0123456789abcdef0123456789abcdef")
@@ -87,3 +95,34 @@ def test_kies_signature_is_checked_as_documented() -> None:
     assert not verify_hmac(b"key", "t2", "1700000000", signature)
     assert not verify_hmac(b"yek", "t1", "1700000000", signature)
     assert not verify_hmac(b"key", "t1", "1700000000", "é")
+
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def at(age_s: float) -> str:
+    return str(int((NOW - timedelta(seconds=age_s)).timestamp()))
+
+
+@pytest.mark.parametrize("age_s", [0, 1, RECENT_WITHIN_S, -1, -RECENT_WITHIN_S])
+def test_a_timestamp_within_five_minutes_of_our_clock_is_recent(age_s: int) -> None:
+    assert is_recent(at(age_s), NOW)
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        at(RECENT_WITHIN_S + 1),
+        at(-RECENT_WITHIN_S - 1),
+        at(0) + "000",
+        at(0) + ".0",
+        "-" + at(0),
+        "\u0661\u0667",
+        "9" * 5000,
+        "0",
+        "abc",
+        "",
+    ],
+)
+def test_any_other_timestamp_is_not(timestamp: str) -> None:
+    assert not is_recent(timestamp, NOW)

@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from trt.domain.ids import JobId, TaskId
@@ -11,6 +13,8 @@ from trt.kie.wire import loads, unwrapped
 
 SIGNATURE_LENGTH = 32
 TASK_ID_LENGTH_MAX = 200
+RECENT_WITHIN_S = 300
+"""KIE names no window; five minutes forgive two clocks, and what was overheard grows useless."""
 _DEPTH_MAX = 6
 _ID_KEYS = ("taskId", "task_id", "recordId", "record_id")
 
@@ -65,3 +69,13 @@ def verify_hmac(key: bytes, task_id: str, timestamp: str, signature: str) -> boo
     message = f"{task_id}.{timestamp}".encode(errors="replace")
     expected = base64.b64encode(hmac.digest(key, message, "sha256"))
     return hmac.compare_digest(expected, signature.strip().encode(errors="replace"))
+
+
+def is_recent(timestamp: str, now: datetime) -> bool:
+    """Return whether an `X-Webhook-Timestamp`, in unix seconds, is within the replay window.
+
+    Without it a signature that somebody overheard would be good for ever. One from the future is
+    no better: it could be kept until then.
+    """
+    is_time = re.fullmatch(r"[0-9]{1,12}", timestamp) is not None
+    return is_time and abs(now.timestamp() - int(timestamp)) <= RECENT_WITHIN_S

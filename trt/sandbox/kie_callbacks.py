@@ -71,7 +71,7 @@ class CallbackSender:
         """Return the headers of docs.kie.ai/common-api/webhook-verification."""
         if self.options.hmac_key is None:
             return {}
-        timestamp = str(int(self.sources.now().timestamp()))
+        timestamp = str(int(self.sources.now().timestamp() - self.options.hmac_age_s))
         message = f"{task.task_id}.{timestamp}".encode()
         digest = hmac.new(self.options.hmac_key.encode(), message, hashlib.sha256).digest()
         return {

@@ -103,6 +103,8 @@ class KIEOptions:
     """Of recordInfo: "2026-10", or "2026-04" without the fields that came later."""
     hmac_key: str | None = None
     """With it callbacks are signed as KIE's webhook verification page says."""
+    hmac_age_s: float = 0.0
+    """How long ago they say that was: more than nothing of one that is played again."""
     credits: float = 10_000.0
     credits_code: int = 402
     """How a lack of credits is told: 402 "Insufficient Credits" or 500 "Credits insufficient"."""

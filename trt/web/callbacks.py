@@ -5,8 +5,15 @@ from attrs import frozen
 from trt.actors.callback_ingress import CallbackStored, Store
 from trt.actors.door import Door, DoorClosed
 from trt.domain.ids import JobId, TaskId
-from trt.kie.callbacks import is_signed, parse_callback, verify_hmac
+from trt.kie.callbacks import (
+    RECENT_WITHIN_S,
+    is_recent,
+    is_signed,
+    parse_callback,
+    verify_hmac,
+)
 from trt.secret import Secret
+from trt.sources import Sources
 from trt.supervision import ActorCrashed, ActorStopped, AskTimedOut, Ref
 from trt.telemetry.events import EventName
 from trt.telemetry.stream import EventStream
@@ -26,6 +33,7 @@ class Callbacks:
     hmac_key: Secret | None
     door: Door
     ingress: Ref[Store]
+    sources: Sources
     events: EventStream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,6 +56,10 @@ class Callbacks:
         elif not self._is_from_kie(scope, task_id):
             self.events.emit(EventName.AUTH_REFUSED, where="kie_callback_hmac")
             await refuse(send, 401, "wrong X-Webhook-Signature", "sign with the webhook HMAC key")
+        elif not self._is_recent(scope):
+            self.events.emit(EventName.AUTH_REFUSED, where="kie_callback_timestamp")
+            far = f"X-Webhook-Timestamp is not within {RECENT_WITHIN_S} s of our clock"
+            await refuse(send, 401, far, "send the unix seconds of the call")
         else:
             await self._store(Store(job_id, task_id), send)
 
@@ -57,9 +69,12 @@ class Callbacks:
         return verify_hmac(
             self.hmac_key.reveal().encode(),
             task_id,
-            header(scope, b"x-webhook-timestamp").decode("latin-1"),
+            _timestamp(scope),
             header(scope, b"x-webhook-signature").decode("latin-1"),
         )
+
+    def _is_recent(self, scope: Scope) -> bool:
+        return self.hmac_key is None or is_recent(_timestamp(scope), self.sources.now())
 
     async def _store(self, order: Store, send: Send) -> None:
         try:
@@ -71,3 +86,7 @@ class Callbacks:
             await answer(send, 200, {"code": 200, "msg": "success"})
         else:
             await refuse(send, 503, "not now", "call again", retry_after_s=RETRY_AFTER_S)
+
+
+def _timestamp(scope: Scope) -> str:
+    return header(scope, b"x-webhook-timestamp").decode("latin-1")
