@@ -193,7 +193,11 @@ def _parts(config: Config, on: Surroundings) -> Parts:
             on.telegram_http, config.telegram_api_base, config.bot_token.reveal()
         ),
         kie=kie,
-        gate=KIEGate(kie, breaker=CircuitBreaker(on_change=partial(_tell_breaker, events))),
+        gate=KIEGate(
+            kie,
+            shards=config.shards,
+            breaker=CircuitBreaker(on_change=partial(_tell_breaker, events)),
+        ),
         shop=load_shop(config, on.registry),
         reception=Reception(bot_id=BotId(config.bot_id), shards=config.shards, sources=on.sources),
         shards=ShardParts.open_all(

@@ -12,13 +12,14 @@ from trio.testing import MockClock
 
 from tests.wire import Wire
 from trt.domain.ids import ModelId, TaskId, UserId
+from trt.domain.shard import shard_of
 from trt.kie.circuit_breaker import BreakerChange, BreakerState, CircuitBreaker
 from trt.kie.client import KIEClient
 from trt.kie.errors import KIEUnavailable, Trouble
 from trt.kie.gate import KIEGate
 from trt.kie.outcomes import Busy, Created, CreateOutcome, Refused
 
-ANNA, BORIS = UserId(1), UserId(2)
+ANNA, BORIS, CLARA = UserId(1), UserId(2), UserId(4)
 CREATED = {"code": 200, "msg": "success", "data": {"taskId": "t1"}}
 OUTAGE = {"code": 500, "msg": "Server exception, please try again later", "data": None}
 TOO_OFTEN = {"code": 429, "msg": "Your call frequency is too high.", "data": None}
@@ -28,6 +29,7 @@ TOO_OFTEN = {"code": 429, "msg": "Your call frequency is too high.", "data": Non
 class Shop:
     gate: KIEGate
     wire: Wire
+    client: KIEClient
     changes: list[BreakerChange] = field(factory=list)
 
     async def order(self, user: UserId = ANNA) -> CreateOutcome:
@@ -47,7 +49,7 @@ async def shop() -> AsyncIterator[Shop]:
     async with httpx.AsyncClient(transport=wire) as http:
         client = KIEClient(http, "https://api.kie.test", "key", [])
         breaker = CircuitBreaker(on_change=changes.append)
-        yield Shop(KIEGate(client, breaker=breaker), wire, changes)
+        yield Shop(KIEGate(client, breaker=breaker), wire, client, changes)
 
 
 async def test_an_order_that_waited_its_turn_reaches_kie(
@@ -79,6 +81,39 @@ async def test_the_account_never_exceeds_kies_limit(autojump_clock: MockClock, s
     assert len(at) == 100
     assert max(sum(one <= other < one + 10 for other in at) for one in at) == 18
     assert at[-1] - at[0] == pytest.approx(55)
+
+
+async def test_the_leaders_of_two_shards_stay_within_kies_limit_without_a_word(
+    autojump_clock: MockClock, shop: Shop
+) -> None:
+    at: list[float] = []
+
+    async def answer(_request: httpx.Request) -> httpx.Response:
+        at.append(trio.current_time())
+        return httpx.Response(200, json=CREATED)
+
+    shop.wire.answer = answer
+    leaders = [Shop(KIEGate(shop.client, shards=2), shop.wire, shop.client) for _ in range(2)]
+    async with trio.open_nursery() as nursery:
+        for number in range(100):
+            user = UserId(number)
+            nursery.start_soon(leaders[shard_of(user, 2)].order, user)
+    assert len(at) == 100
+    assert max(sum(one <= other < one + 10 for other in at) for one in at) == 18
+
+
+async def test_what_is_remembered_of_a_shard_counts_for_its_users(
+    autojump_clock: MockClock, shop: Shop
+) -> None:
+    gate = KIEGate(shop.client, shards=2)
+    gate.remember(shard_of(ANNA, 2), [1.0] * 9)
+    assert shard_of(ANNA, 2) != shard_of(CLARA, 2)
+    assert gate.statistics().calls_in_window == 9
+    began = trio.current_time()
+    for user, waited_s in ((CLARA, 0.0), (ANNA, 10.0)):
+        with gate.queued(user) as ticket:
+            await gate.wait_turn(ticket)
+            assert trio.current_time() - began == pytest.approx(waited_s)
 
 
 async def test_a_429_lets_everybody_wait_and_is_no_outage(
@@ -124,7 +159,7 @@ async def test_a_kie_that_is_down_is_not_called_until_a_trial_finds_it_well(
 
 async def test_nobody_queues_for_a_kie_that_is_down(autojump_clock: MockClock, shop: Shop) -> None:
     await shop.goes_down()
-    shop.gate._limiter.refused(60.0)
+    shop.gate._limiter(ANNA).refused(60.0)
     began = trio.current_time()
     with pytest.raises(KIEUnavailable):
         await shop.order()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from trt.domain.ids import UserId
+from trt.domain.shard import SHARDS_MAX
 from trt.kie.fair_queue import FairQueue, Ticket
 from trt.kie.limiter import CreateWindow, LimiterTerms, SubmitLimiter
 
@@ -137,6 +138,17 @@ def test_a_pause_is_as_long_as_kie_asks_within_reason() -> None:
     assert window.opens_at(0.0) == 7.0
     window.refused(1.0, 1e9)
     assert window.opens_at(1.0) == 61.0
+
+
+@given(shards=st.integers(1, SHARDS_MAX))
+def test_the_shares_of_all_shards_together_are_no_more_than_the_whole(shards: int) -> None:
+    whole = LimiterTerms()
+    share = whole.shared(shards)
+    assert share.creates_max >= 1
+    assert shards * share.creates_max / share.within_s <= whole.creates_max / whole.within_s + 1e-9
+    if shards <= whole.creates_max:
+        assert shards * share.creates_max <= whole.creates_max
+        assert share.within_s == whole.within_s
 
 
 @pytest.mark.parametrize("terms", [{"creates_max": 20}, {"creates_max": 0}, {"within_s": 9.9}])

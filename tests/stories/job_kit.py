@@ -7,10 +7,14 @@ from urllib.parse import urlsplit
 
 import trio
 
+import trio
+
 from trt.actors.job_board import JobBoard
 from trt.actors.settlement import Clerk
-from trt.domain.ids import ChatId, Cid, DraftId, JobId, ModelId, Shard, UserId
+from trt.domain.ids import ChatId, Cid, DraftId, JobId, ModelId, UserId
 from trt.domain.job import Job
+from trt.domain.shard import shard_of
+from trt.sandbox.faults import Call
 from trt.sandbox.http import ASGIApp, Receive, Scope, Send
 from trt.sandbox.telegram_user import FakeUser
 from trt.storage.database import Transaction
@@ -36,13 +40,6 @@ async def order_at_once(w: World, users: Sequence[FakeUser]) -> list[JobId]:
     """
     parts = w.bot.app.parts
     card = parts.shop.catalogue.models[MODEL]
-    clerk = Clerk(
-        catalogue=parts.shop.catalogue,
-        copies=parts.shop.copies,
-        board=JobBoard(),
-        epoch=1,
-        shard=Shard(0),
-    )
     now = w.sources.now()
     made: list[JobId] = []
     for number, user in enumerate(users):
@@ -62,6 +59,13 @@ async def order_at_once(w: World, users: Sequence[FakeUser]) -> list[JobId]:
             deadline_at=now + timedelta(seconds=card.deadline_s),
             credits_expected=price.price_credits,
         )
+        clerk = Clerk(
+            catalogue=parts.shop.catalogue,
+            copies=parts.shop.copies,
+            board=JobBoard(),
+            epoch=1,
+            shard=shard_of(job.user_id, w.config.shards),
+        )
         await w.db.transact(partial(_start, clerk=clerk, job=job))
         made.append(job.job_id)
     return made
@@ -74,6 +78,20 @@ def _start(tx: Transaction, *, clerk: Clerk, job: Job) -> None:
 def submitted(w: World) -> list[int]:
     """Return whose orders KIE got, in order: their prompts are user ids."""
     return [int(str(task.given["prompt"])) for task in w.kie.tasks]
+
+
+async def called(w: World, at_least: int) -> None:
+    """Wait until KIE has so many orders."""
+    enough = trio.Event()
+
+    async def look(_call: Call) -> None:
+        if len(w.kie.tasks) >= at_least:
+            enough.set()
+
+    w.kie.after_call = look
+    with trio.fail_after(60):
+        await enough.wait()
+    w.kie.after_call = None
 
 
 def most_within(times_s: Sequence[float], window_s: float) -> int:

@@ -8,7 +8,7 @@ import trio
 from tests.stories import job_kit, kit
 from tests.stories.test_jobs_delivery import LARGE
 from trt.sandbox.faults import CutBefore, Slow, SlowAnswer
-from trt.sandbox.kie_script import OFF, Refuse, Succeed
+from trt.sandbox.kie_script import OFF, KIEOptions, Refuse, Succeed
 from trt.sandbox.telegram_user import FakeUser
 from trt.testing.world import World
 
@@ -114,6 +114,31 @@ def test_a_takeover_in_the_middle_ends_in_one_result_and_one_charge(
             first.lease_trouble.release(None)
 
     kit.tell(story, seed, environment={"ACTIVE_JOBS_MAX": "9"}, checks_taps=False)
+
+
+@pytest.mark.parametrize("is_planned", [True, False], ids=["stop", "zombie"])
+@kit.SEEDS
+def test_two_holders_in_one_window_stay_within_kies_limit(seed: int, is_planned: bool) -> None:
+    async def story(w: World) -> None:
+        users = [w.telegram.user() for _ in range(8)]
+        await job_kit.has_accounts(users)
+        first, second = w.bot, await w.start()
+        await job_kit.order_at_once(w, users * 5)
+        await job_kit.called(w, 18)
+        if is_planned:
+            await first.stop()
+        else:
+            first.lease_trouble.hold(None)
+        await w.settled(4)
+        assert second.leads()
+        assert len(w.kie.tasks) == 18  # the window is still that of the first
+        await w.settled(60)
+        assert len(w.kie.tasks) == 40
+        assert job_kit.most_within([task.created for task in w.kie.tasks], 10.0) <= 20
+        if not is_planned:
+            first.lease_trouble.release(None)
+
+    kit.tell(story, seed, kie=KIEOptions(is_rate_limited=False), checks_taps=False)
 
 
 @kit.SEEDS

@@ -3,9 +3,10 @@
 import pytest
 import trio
 
-from tests.stories import kit
+from tests.stories import job_kit, kit
 from trt.domain.ids import UserId
 from trt.domain.shard import shard_of
+from trt.sandbox.kie_script import KIEOptions
 from trt.sandbox.telegram_user import FakeUser
 from trt.telemetry.events import EventName
 from trt.testing.world import Instance, World
@@ -105,3 +106,24 @@ def test_each_shard_has_its_keeper_and_the_first_does_what_is_done_once(seed: in
         assert first - second == {"webhook", "menu", "auditor", "janitor"}
 
     kit.tell(story, seed, environment=TWO)
+
+
+@pytest.mark.parametrize("is_left_alone", [False, True])
+@kit.SEEDS
+def test_two_leaders_together_stay_within_kies_limit(seed: int, is_left_alone: bool) -> None:
+    """Also while one of them leaves its shard to the other in the middle of a window."""
+
+    async def story(w: World) -> None:
+        users = _one_of_each(w)
+        await job_kit.has_accounts(users)
+        first, second = await _each_leads_one(w)
+        w.lead_posts_to(second)
+        await job_kit.order_at_once(w, users * 10)
+        await job_kit.called(w, 10)
+        if is_left_alone:
+            await first.stop()
+        await w.settled(60)
+        assert len(w.kie.tasks) == 40
+        assert job_kit.most_within([task.created for task in w.kie.tasks], 10.0) <= 20
+
+    kit.tell(story, seed, environment=TWO, kie=KIEOptions(is_rate_limited=False))

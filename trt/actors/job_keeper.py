@@ -91,13 +91,14 @@ class JobKeeper:
         """
         parts = self._parts
         parts.kie.remember(
+            parts.clerk.shard,
             await parts.db.transact(
                 job_attempts.ages_s,
                 shard=parts.clerk.shard,
                 before_epoch=parts.clerk.epoch,
                 within_s=KIE_WITHIN_S,
                 now=parts.sources.now(),
-            )
+            ),
         )
 
     async def _receive_callbacks(self) -> None:

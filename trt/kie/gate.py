@@ -6,29 +6,35 @@ from typing import Any, assert_never
 
 import trio
 
-from trt.domain.ids import ModelId, TaskId, UserId
+from trt.domain.ids import ModelId, Shard, TaskId, UserId
+from trt.domain.shard import shard_of
 from trt.kie.circuit_breaker import BreakerState, CircuitBreaker, Health, NotNow, Permit
 from trt.kie.client import KIEClient
 from trt.kie.errors import KIEUnavailable, Trouble
 from trt.kie.fair_queue import Ticket
-from trt.kie.limiter import LimiterStatistics, SubmitLimiter
+from trt.kie.limiter import LimiterStatistics, LimiterTerms, SubmitLimiter
 from trt.kie.outcomes import Busy, Created, CreateOutcome, OutcomeUnknown, Refused, TaskRecord
 from trt.kie.poll_pacer import PollPacer
 
 
 class KIEGate:
-    """One per process: KIE's limits are for the whole account."""
+    """One per process: KIE's limits are for the whole account.
+
+    The orders of each shard have a share of them to themselves: it moves with the shard's lease,
+    and no two leaders ever have to ask each other how much is left.
+    """
 
     def __init__(
         self,
         client: KIEClient,
         *,
-        limiter: SubmitLimiter | None = None,
+        shards: int = 1,
         breaker: CircuitBreaker | None = None,
         pacer: PollPacer | None = None,
     ) -> None:
         self._client = client
-        self._limiter = limiter or SubmitLimiter()
+        terms = LimiterTerms().shared(shards)
+        self._limiters = [SubmitLimiter(terms) for _ in range(shards)]
         self._breaker = breaker or CircuitBreaker()
         self._pacer = pacer or PollPacer()
 
@@ -38,22 +44,27 @@ class KIEGate:
         return self._breaker.state
 
     def statistics(self) -> LimiterStatistics:
-        """Return how the queue of orders stands."""
-        return self._limiter.statistics()
+        """Return how the queues of orders stand, taken together."""
+        each = [limiter.statistics() for limiter in self._limiters]
+        return LimiterStatistics(
+            waiting=sum(one.waiting for one in each),
+            calls_in_window=sum(one.calls_in_window for one in each),
+            is_paused=any(one.is_paused for one in each),
+        )
 
-    def remember(self, ages_s: Sequence[float]) -> None:
-        """Count the orders of the instance that this one takes over from, by their ages."""
-        self._limiter.remember(ages_s)
+    def remember(self, shard: Shard, ages_s: Sequence[float]) -> None:
+        """Count the orders of the instance that this one takes a shard over from, by their ages."""
+        self._limiters[shard].remember(ages_s)
 
     # Ordering: queued → wait_turn → (commit that createTask is about to be called) → create_task
 
     def queued(self, user_id: UserId) -> AbstractContextManager[Ticket]:
         """Stand in the queue for one order; leaving the block leaves the queue."""
-        return self._limiter.queued(user_id)
+        return self._limiter(user_id).queued(user_id)
 
     def place(self, ticket: Ticket) -> int:
         """Return the 1-based place in the queue, or 0 when the ticket's turn has come."""
-        return self._limiter.place(ticket)
+        return self._limiter(ticket.user_id).place(ticket)
 
     async def wait_turn(self, ticket: Ticket) -> None:
         """Wait until this order may go to KIE; cancelling keeps the place while it is `queued`.
@@ -62,8 +73,11 @@ class KIEGate:
             KIEUnavailable: KIE is down, nothing was tried; `retry_after_s` tells the next trial.
         """
         self._check()
-        await self._limiter.wait_turn(ticket)
+        await self._limiter(ticket.user_id).wait_turn(ticket)
         self._check()
+
+    def _limiter(self, user_id: UserId) -> SubmitLimiter:
+        return self._limiters[shard_of(user_id, len(self._limiters))]
 
     def _check(self) -> None:
         wait_s = self._breaker.wait_s(trio.current_time())
@@ -100,12 +114,14 @@ class KIEGate:
     def _health(self, outcome: CreateOutcome) -> Health:
         match outcome:
             case Busy(trouble=Trouble.RATE, retry_after_s=retry_after_s):
-                self._limiter.refused(retry_after_s)
+                for limiter in self._limiters:  # it was the account that was refused
+                    limiter.refused(retry_after_s)
                 return Health.WELL
             case Busy() | OutcomeUnknown():
                 return Health.ILL
             case Created() | Refused():
-                self._limiter.accepted()
+                for limiter in self._limiters:
+                    limiter.accepted()
                 return Health.WELL
             case _:
                 assert_never(outcome)

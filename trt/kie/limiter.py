@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import trio
-from attrs import frozen
+from attrs import evolve, frozen
 
 from trt.domain.ids import UserId
 from trt.kie.fair_queue import FairQueue, Ticket
@@ -30,6 +30,17 @@ class LimiterTerms:
         assert 0 < self.creates_max < KIE_CREATES_MAX
         assert self.within_s >= KIE_WITHIN_S
         assert 0 < self.pause_s <= self.pause_s_max
+
+    def shared(self, among: int) -> "LimiterTerms":
+        """Return the share of each when `among` of them call without asking each other.
+
+        Where there are more of them than calls, each has one in a longer time.
+        """
+        return evolve(
+            self,
+            creates_max=max(1, self.creates_max // among),
+            within_s=self.within_s * max(1.0, among / self.creates_max),
+        )
 
 
 @frozen(kw_only=True)
