@@ -55,6 +55,15 @@ def test_without_callbacks_a_result_is_still_found_soon(
             assert late_s <= late_s_max
 
 
+@pytest.mark.parametrize("troubles", [0, 2])
+def test_chance_spreads_the_polls_of_many_jobs_over_a_fifth_of_the_interval(troubles: int) -> None:
+    soonest, usual, latest = (
+        poll_delay_s(60.0, chance, OutputKind.IMAGE, troubles) for chance in (0.0, 0.5, 1.0)
+    )
+    assert soonest == pytest.approx(0.9 * usual)
+    assert latest == pytest.approx(1.1 * usual)
+
+
 def test_pictures_are_looked_at_more_often_than_clips() -> None:
     assert polls(OutputKind.IMAGE, 60)[0] > polls(OutputKind.VIDEO, 60)[0]
     assert poll_delay_s(0.0, 0.5) == poll_delay_s(0.0, 0.5, OutputKind.VIDEO)
