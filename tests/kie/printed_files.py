@@ -118,3 +118,35 @@ CREDIT: list[tuple[str, int, str, Any]] = [
     ("nothing", 200, error(200, "success"), Trouble.UNREADABLE),
     ("gateway page", 502, HTML_502, Trouble.OUTAGE),
 ]
+
+# The catalogue and the prices: the bot asks for none of them, and outlives them anywhere.
+
+CATALOGUE: list[tuple[int, str]] = [
+    (
+        200,
+        data(
+            '"total":1,"models":[{"model":"z-image","slug":"z-image","title":"Z-Image","provider":"m"'
+            ',"taskType":["text-to-image"],"description":null,"pricingDesc":null}]'
+        ),
+    ),
+    (200, data('"model":"z-image","openapi":{"openapi":"3.1.0","paths":{}}')),
+    (200, data('"model":"z-image","openapi":null')),
+    (404, error(404, "Not Found")),
+    (200, data('"model":"z-image","pricingDesc":"0.8 credits"')),
+    (200, data('"model":"z-image","pricingDesc":null')),
+    (
+        200,
+        data(
+            '"model":"z-image","points":[{"start":1,"end":2,"successRate":null,"errorRate":null'
+            ',"isNormal":true}]'
+        ),
+    ),
+    (
+        200,
+        data(
+            '"records":[{"modelDescription":"z-image","interfaceType":"image","provider":"m"'
+            ',"creditPrice":"0.8","creditUnit":"per image","usdPrice":"0.004","falPrice":null'
+            ',"discountRate":0,"anchor":null,"discountPrice":null}],"pages":1,"total":1'
+        ),
+    ),
+]

@@ -116,12 +116,17 @@ RECORD: list[tuple[str, int, str, Any]] = [
         urls("s/1.mp3"),
     ),
     ("Suno, older: pending", 200, data('"status":"PENDING"'), QUEUED),
+    ("Suno, older: words are ready", 200, data('"status":"TEXT_SUCCESS"'), GENERATING),
     ("Suno, older: half done", 200, data('"status":"FIRST_SUCCESS"'), GENERATING),
     (
         "Suno, older: failed",
         200,
         data('"status":"GENERATE_AUDIO_FAILED","errorMessage":"generate failed"'),
         failed("", "generate failed", Reason.KIE_FAILED),
+    ),
+    *(
+        (f"Suno, older: {word}", 200, data(f'"status":"{word}"'), failed("", "", Reason.KIE_FAILED))
+        for word in ("CREATE_TASK_FAILED", "CALLBACK_EXCEPTION")
     ),
     (
         "Suno, older: a word",
@@ -150,6 +155,7 @@ RECORD: list[tuple[str, int, str, Any]] = [
         data(f'"state":"success","videoInfo":{{"videoUrl":"{CDN}/w/1.mp4"}},"expireFlag":0'),
         urls("w/1.mp4"),
     ),
+    ("Runway, older: waiting", 200, data('"state":"wait"'), QUEUED),
     ("Runway, older: in line", 200, data('"state":"queueing"'), QUEUED),
     ("Veo, older: running", 200, data('"successFlag":0,"response":null'), QUEUED),
     (
@@ -205,6 +211,15 @@ RECORD: list[tuple[str, int, str, Any]] = [
         200,
         data(f'{FLARE},"state":"fail","failCode":"400","failMsg":"bad: A lighthouse"'),
         failed("400", "bad: ***", Reason.KIE_POLICY),
+    ),
+    (
+        "failed, and repeats the prompt that only paramJson has",
+        200,
+        data(
+            f'{APRIL},"state":"fail","failCode":"500","failMsg":"bad: A lighthouse"'
+            f",{PARAM.replace('param', 'paramJson', 1)}"
+        ),
+        failed("500", "bad: ***", Reason.KIE_FAILED),
     ),
     (
         "a state that nobody has seen",

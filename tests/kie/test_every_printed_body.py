@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.kie.printed_bodies import CDN, TASK
-from tests.kie.printed_files import CALLBACK, CREDIT, LINK, UPLOAD
+from tests.kie.printed_files import CALLBACK, CATALOGUE, CREDIT, LINK, UPLOAD
 from tests.kie.printed_orders import CREATE
 from tests.kie.printed_records import RECORD
 from tests.wire import Wire
@@ -94,11 +94,15 @@ async def test_every_answer_to_credit(row: Any, kie: KIEClient, wire: Wire) -> N
     assert await told(kie.credit_balance()) == outcome
 
 
-ALL = [
-    (status, body)
-    for rows in (CREATE, RECORD, UPLOAD, LINK, CREDIT)
-    for _, status, body, *_ in rows
-] + [(200, body) for _, body in CALLBACK]
+ALL = (
+    CATALOGUE
+    + [
+        (status, body)
+        for rows in (CREATE, RECORD, UPLOAD, LINK, CREDIT)
+        for _, status, body, *_ in rows
+    ]
+    + [(200, body) for _, body in CALLBACK]
+)
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 429, 500, 502])

@@ -156,7 +156,8 @@ def _read_task(data: Mapping[str, Any], private: Iterable[str]) -> TaskRecord:
     if state == _SUCCEEDED:
         return Succeeded(urls=find_result_urls(data), credits_consumed=_consumed(data))
     if state in _FAILED_STATES:
-        hidden = [*private, *private_texts(data.get("param"))]
+        ours = (data.get("param"), data.get("paramJson"))
+        hidden = [*private, *private_texts(ours)]
         code, words = _text(data, "failCode", "errorCode"), _text(data, "failMsg", "errorMessage")
         return Failed(
             code=code,

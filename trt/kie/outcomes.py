@@ -29,8 +29,8 @@ class Refused:
     may_be_repeated: ClassVar[bool] = False
 
     reason: Reason
-    """`KIE_REFUSED`, `KIE_POLICY` or `KIE_MODEL_GONE` for the order; `KIE_ACCOUNT` or
-    `KIE_NO_CREDITS` when our own account is the trouble."""
+    """`KIE_REFUSED`, `KIE_POLICY`, `KIE_MODEL_GONE` or `KIE_FAILED` for the order; `KIE_ACCOUNT`
+    or `KIE_NO_CREDITS` when our own account is the trouble."""
     code: int
     detail: str
     """KIE's words, for the operator only."""

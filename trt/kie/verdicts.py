@@ -8,12 +8,16 @@ from trt.kie.errors import Trouble
 _ACCOUNT_CODES = frozenset({401, 403, 433})
 """Key, permissions, the key's own spending limit."""
 _RATE_CODES = frozenset({429, 430})
+_OLDER_RATE_CODE = 405
+"""The older Suno's limit; to the file service it is a wrong method: only the words tell."""
 _POLICY_CODES = frozenset({400, 451})
 _GONE_CODES = frozenset({404, 505})
 """No such model or endpoint; feature disabled."""
 TIMEOUT_CODES = frozenset({408, 504, 524})
 """Somebody gave up waiting; what happened behind them nobody knows."""
 _NO_CREDITS_CODE = 402
+_FAILED_CODE = 501
+"""The end of a task, also where it is told at once."""
 _MAINTENANCE_CODE = 455
 _MIXED_CODE = 500
 """An outage, but also missing fields, missing credits and paused models: only the words tell."""
@@ -33,6 +37,7 @@ _POLICY = re.compile(
     r"unsafe|copyright|only.{0,20}english|english.{0,20}only",
     re.IGNORECASE,
 )
+_RATE = re.compile(r"rate.?limit|call frequency|too (many|often)", re.IGNORECASE)
 _OUTAGE = re.compile(
     r"server (exception|error|busy)|internal (server )?error|try again later|"
     r"(service|temporarily) unavailable|overloaded|bad gateway",
@@ -61,7 +66,7 @@ def verdict(code: int, msg: str) -> Reason | Trouble:
 
 
 def _trouble(code: int, msg: str) -> Trouble | None:
-    if code in _RATE_CODES:
+    if code in _RATE_CODES or (code == _OLDER_RATE_CODE and _RATE.search(msg)):
         return Trouble.RATE
     if code == _MAINTENANCE_CODE:
         return Trouble.MAINTENANCE
@@ -74,7 +79,7 @@ def _trouble(code: int, msg: str) -> Trouble | None:
 def _blame(code: int, msg: str) -> Reason:
     if code in _POLICY_CODES or _POLICY.search(msg):
         return Reason.KIE_POLICY
-    return Reason.KIE_REFUSED
+    return Reason.KIE_FAILED if code == _FAILED_CODE else Reason.KIE_REFUSED
 
 
 def failure_reason(code: str, msg: str) -> Reason:
