@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.stories import kit
+from tests.stories import job_kit, kit
+from trt.actors.job_keeper import LEARN_EVERY_S, SWEEP_EVERY_S
+from trt.sandbox.kie_script import Succeed
 from trt.testing.world import World
 
 
@@ -121,5 +123,23 @@ def test_stray_words_and_stickers_are_answered(seed: int) -> None:
         await anna.wait_message("Пока понимаю только текст", after=first)
         anna.send("/nonsense")
         await anna.wait_message("Такой команды нет")
+
+    kit.tell(story, seed)
+
+
+@kit.SEEDS
+def test_after_five_pictures_the_status_says_how_long_they_really_take(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna, boris = w.telegram.user(), w.telegram.user(first_name="Борис")
+        await job_kit.has_accounts([anna, boris])
+        w.kie.script(Succeed(after_s=40.0), times=6)
+        await job_kit.order_at_once(w, [anna] * 5)
+        await anna.wait_message("Обычно это занимает: 15 секунд.")  # what the registry thinks
+        await w.settled(60)
+        assert len(kit.pictures(anna)) == 5
+        await w.settled(LEARN_EVERY_S + SWEEP_EVERY_S)
+        await job_kit.order_at_once(w, [boris])
+        await boris.wait_message("Обычно это занимает: 40 секунд.")
+        await w.settled(60)
 
     kit.tell(story, seed)
