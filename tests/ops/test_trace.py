@@ -8,6 +8,7 @@ from tests.ops.samples import (
     CANARY,
     CID,
     NOW,
+    SHARD,
     USER,
     inbox_row,
     later,
@@ -19,13 +20,15 @@ from tests.ops.samples import (
 )
 from trt.domain.ids import Cid, TaskId, UserId
 from trt.domain.job import JobState
+from trt.domain.payments import Payment, PaymentKey, Source
 from trt.domain.reasons import Reason
 from trt.ops.database_door import Door
 from trt.ops.story import SHOWN_FIELDS, Place, Story, story_of
 from trt.ops.story_page import story_page, taps_page
 from trt.ops.story_rows import traces_of
 from trt.ops.taps import taps_of_user
-from trt.storage import app_events, inbox, job_attempts, jobs
+from trt.storage import admin_actions, app_events, inbox, job_attempts, jobs, payments
+from trt.storage.admin_actions import ActionKind, Mandate
 from trt.storage.app_events import AppEvent
 from trt.storage.database import Transaction
 from trt.storage.job_attempts import AttemptOutcome
@@ -53,8 +56,8 @@ async def test_a_delivered_job_is_told_from_the_tap_to_the_money_in_order_of_tim
         (Place.EVENT, "CALLBACK_ROUTED handler=confirm"),
         (Place.JOB, f"{job} of flux/dev for 14.04 RUB begun"),
         (Place.MONEY, f"14.04 RUB held (reserve) for {job}"),
-        (Place.INBOX, "done: SUCCESS (epoch 1)"),
         (Place.OUTBOX, "#1 show_screen queued"),
+        (Place.INBOX, "done: SUCCESS (epoch 1)"),
         (Place.OUTBOX, "#1 show_screen sent"),
         (Place.JOB, f"{job} submitted (attempt 1, task kie-task)"),
         (Place.KIE, f"{job} called back"),
@@ -96,6 +99,49 @@ async def test_every_call_of_create_task_is_told_with_its_epoch_and_what_kie_too
     assert [step for step in steps if "createTask" in step[1]] == calls
     assert (Place.KIE, f"job {name} has its result for 1.1 credits, 0.8 expected") in steps
     assert not any("submitted" in what for _, what in steps)
+
+
+def _play_deeds(tx: Transaction) -> None:
+    """Credit a user from the machine, and turn a receipt down, which moves no money."""
+    settle(tx)
+    credit = Mandate(
+        action_id="by-hand", admin="ops:ann", reason="a long wait", cid=CID, epoch=0, now=NOW
+    )
+    admin_actions.credit(tx, credit, USER, 500)
+    refusal = evolve(credit, action_id="no", admin="telegram:7", reason="receipt r", cid=UNANSWERED)
+    play_unanswered_tap(tx, cid=UNANSWERED, at_s=0)
+    admin_actions.note(tx, refusal, ActionKind.REJECT, USER, 100, "r")
+    elsewhere = evolve(credit, action_id="other", reason=CANARY, cid=CRASHED)
+    admin_actions.credit(tx, elsewhere, USER, 700)
+
+
+async def test_what_the_operator_did_is_told_with_the_reason_whether_money_moved_or_not(
+    door: Door,
+) -> None:
+    await door.db.transact(_play_deeds)
+    assert [(step.place, step.what) for step in (await told(door)).steps] == [
+        (Place.ADMIN, f"credit, 5.00 RUB, user {id_hash(USER)}, by ops:ann: a long wait"),
+        (Place.MONEY, "5.00 RUB moved (admin_credit)"),
+    ]
+    deeds = [one.what for one in (await told(door, UNANSWERED)).steps if one.place is Place.ADMIN]
+    assert deeds == [f"reject of r, 1.00 RUB, user {id_hash(USER)}, by telegram:7: receipt r"]
+
+
+async def test_a_payment_is_told_where_it_was_credited_with_what_became_of_it(door: Door) -> None:
+    def play(tx: Transaction) -> None:
+        settle(tx)
+        key = PaymentKey(Source.STARS, "stx")
+        paid = Payment(key=key, user_id=USER, amount_kopecks=10_140, stars=1, order_id=None)
+        payments.credit(tx, paid, shard=SHARD, cid=CID, epoch=1, now=NOW)
+        payments.take_back(tx, paid, shard=SHARD, cid=CRASHED, epoch=1, now=later(9))
+
+    await door.db.transact(play)
+    assert [(step.place, step.what) for step in (await told(door)).steps] == [
+        (Place.PAYMENT, "stars:stx of 101.40 RUB for 1 Star credited"),
+        (Place.MONEY, "101.40 RUB moved (payment)"),
+        (Place.PAYMENT, "stars:stx is disputed"),
+    ]
+    assert {step.place for step in (await told(door, CRASHED)).steps} == {Place.MONEY}
 
 
 async def test_the_page_shows_the_time_since_the_tap_and_the_time_of_day(door: Door) -> None:

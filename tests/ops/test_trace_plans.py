@@ -56,7 +56,7 @@ async def scanned_by(door: Door, work: Callable[[Transaction], object]) -> tuple
 
 async def test_the_story_of_a_tap_scans_no_table(door: Door) -> None:
     await door.db.transact(play_delivered_job)
-    assert await scanned_by(door, lambda tx: traces_of(tx, CID)) == ([], 6)
+    assert await scanned_by(door, lambda tx: traces_of(tx, CID)) == ([], 8)
 
 
 async def test_the_taps_of_a_user_scan_no_table(door: Door) -> None:

@@ -6,6 +6,8 @@ from datetime import datetime
 from attrs import frozen
 
 from trt.domain.ids import Cid, UserId
+from trt.domain.ledger import Code
+from trt.domain.payments import PaymentKey
 from trt.storage import app_events
 from trt.storage.app_events import AppEvent
 from trt.storage.database import Row, Rows, Transaction
@@ -77,6 +79,31 @@ class TransferTrace:
 
 
 @frozen(kw_only=True)
+class PaymentTrace:
+    """A payment made elsewhere, as it stands."""
+
+    key: PaymentKey
+    amount_kopecks: int
+    stars: int | None
+    state: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@frozen(kw_only=True)
+class ActionTrace:
+    """What an operator did with a user's money, and why: the operator's own words."""
+
+    admin: str
+    kind: str
+    user_id: UserId
+    amount_kopecks: int
+    subject: str
+    reason: str
+    at: datetime
+
+
+@frozen(kw_only=True)
 class OutboxTrace:
     """A reply as it was queued and ended."""
 
@@ -98,6 +125,8 @@ class Traces:
     jobs: Sequence[JobTrace] = ()
     attempts: Sequence[AttemptTrace] = ()
     transfers: Sequence[TransferTrace] = ()
+    payments: Sequence[PaymentTrace] = ()
+    actions: Sequence[ActionTrace] = ()
     outbox: Sequence[OutboxTrace] = ()
 
     @property
@@ -116,6 +145,8 @@ def traces_of(tx: Transaction, cid: Cid) -> Traces:
         jobs=jobs_of(tx, [cid]),
         attempts=_attempts_of(tx, [cid]),
         transfers=transfers_of(tx, [cid]),
+        payments=_payments_of(tx, cid),
+        actions=_actions_of(tx, cid),
         outbox=outbox_of(tx, [cid]),
     )
 
@@ -152,7 +183,11 @@ def inbox_of(tx: Transaction, cids: Sequence[Cid]) -> list[InboxTrace]:
 
 
 def jobs_of(tx: Transaction, cids: Sequence[Cid]) -> list[JobTrace]:
-    """Return the jobs of some taps, oldest first."""
+    """Return the jobs of some taps, oldest first, each with its callback.
+
+    A callback is kept by its job alone: whoever stores it need not find the job. Only the first is
+    kept; that KIE called again is in the events.
+    """
     rows = _of_cids(
         tx,
         """
@@ -204,6 +239,58 @@ def transfers_of(tx: Transaction, cids: Sequence[Cid]) -> list[TransferTrace]:
     return [
         TransferTrace(kind=kind, code=code, amount_kopecks=amount, job_id=job_id, at=from_unix(at))
         for kind, code, amount, job_id, at in rows
+    ]
+
+
+def _payments_of(tx: Transaction, cid: Cid) -> list[PaymentTrace]:
+    """Return what was paid by a tap; found by its transfer, for payments have no index of cids."""
+    rows = tx.execute(
+        """
+        SELECT payments.source, payments.external_id, payments.amount_kopecks, payments.stars,
+               payments.state, payments.created_at, payments.updated_at
+        FROM transfers JOIN payments ON payments.source = transfers.external_source
+          AND payments.external_id = transfers.external_id
+        WHERE transfers.cid = :cid AND transfers.code = :code ORDER BY transfers.transfer_no
+        """,
+        {"cid": cid, "code": Code.PAYMENT},
+    )
+    return [
+        PaymentTrace(
+            key=PaymentKey(source, external_id),
+            amount_kopecks=amount_kopecks,
+            stars=stars,
+            state=state,
+            created_at=from_unix(created_at),
+            updated_at=from_unix(updated_at),
+        )
+        for source, external_id, amount_kopecks, stars, state, created_at, updated_at in rows
+    ]
+
+
+def _actions_of(tx: Transaction, cid: Cid) -> list[ActionTrace]:
+    """Return what an operator did under a cid; found by whose money it was, or who was told."""
+    rows = tx.execute(
+        """
+        SELECT admin, kind, user_id, amount_kopecks, subject, reason, at FROM admin_actions
+        WHERE cid = :cid AND user_id IN (
+          SELECT debit_account_id FROM transfers WHERE cid = :cid
+          UNION SELECT credit_account_id FROM transfers WHERE cid = :cid
+          UNION SELECT chat_id FROM outbox WHERE cid = :cid)
+        ORDER BY at, action_id
+        """,
+        {"cid": cid},
+    )
+    return [
+        ActionTrace(
+            admin=admin,
+            kind=kind,
+            user_id=user_id,
+            amount_kopecks=amount_kopecks,
+            subject=subject,
+            reason=reason,
+            at=from_unix(at),
+        )
+        for admin, kind, user_id, amount_kopecks, subject, reason, at in rows
     ]
 
 
