@@ -10,12 +10,15 @@ from tests.telegram.answers import MESSAGE, error, ok, refused
 from tests.wire import Wire
 from trt.actors.fates import Apart, Arrived, Fate, Hopeless, OtherWay, TryLater, Uncertain
 from trt.actors.result_sending import RESULT_BYTES_MAX, ResultCourier, Way
-from trt.domain.ids import ChatId, JobId, MessageId
+from trt.domain.ids import ChatId, Cid, JobId, MessageId
 from trt.domain.model_card import OutputKind
 from trt.domain.reasons import Reason
 from trt.domain.replies import SendResult
 from trt.kie.client import KIEClient
 from trt.telegram.client import TelegramClient
+from trt.telemetry.events import Event, EventName
+from trt.telemetry.stream import EventStream
+from trt.testing.virtual_time import VirtualSources
 
 CHAT = ChatId(7)
 PNG_1X1 = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01"
@@ -68,7 +71,12 @@ def outside() -> Outside:
 
 
 @pytest.fixture
-async def courier(outside: Outside) -> AsyncIterator[ResultCourier]:
+def told() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+async def courier(outside: Outside, told: list[Event]) -> AsyncIterator[ResultCourier]:
     async with (
         httpx.AsyncClient(transport=outside.telegram) as telegram,
         httpx.AsyncClient(transport=outside.files) as files,
@@ -76,6 +84,7 @@ async def courier(outside: Outside) -> AsyncIterator[ResultCourier]:
         yield ResultCourier(
             telegram=TelegramClient(telegram, "https://telegram.test/", "1:token"),
             kie=KIEClient(files, "https://kie.test", "key", ()),
+            events=EventStream(VirtualSources(0), [told.append]),
             retry_s=2.0,
         )
 
@@ -275,3 +284,28 @@ async def test_an_album_that_does_not_arrive(
 ) -> None:
     says(outside)
     assert await courier.carry(CHAT, result("picture", "picture"), 0) == fate
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("picture", {"outcome": "ResultFile", "bytes_count": len(PNG_1X1)}),
+        ("gone", {"outcome": "RefusedResult", "detail": "HTTP 404"}),
+        ("busy", {"outcome": "unavailable", "detail": "result: HTTP 503"}),
+    ],
+)
+async def test_each_fetch_is_told_once_with_its_end_and_under_its_cid(
+    courier: ResultCourier, told: list[Event], name: str, fields: dict[str, object]
+) -> None:
+    await courier.carry(CHAT, result(name), 0, Cid("1a2b3c4d"))
+    [event] = told
+    assert event.name is EventName.KIE_FETCH
+    assert (event.fields["cid"], event.fields["job_id"]) == ("1a2b3c4d", "j")
+    assert event.fields.items() >= fields.items()
+    assert isinstance(event.fields["duration_s"], float)
+
+
+async def test_each_file_of_an_album_is_told(courier: ResultCourier, told: list[Event]) -> None:
+    await courier.carry(CHAT, result("picture", "clip"), 0, Cid("1a2b3c4d"))
+    sizes = [event.fields["bytes_count"] for event in told]
+    assert sizes == [len(FILES["picture"]), len(FILES["clip"])]

@@ -18,6 +18,7 @@ STORY = {
     "KIE_SUBMIT",
     "KIE_POLL",
     "KIE_CALLBACK",
+    "KIE_FETCH",
     "TASK_STATE",
     "TASK_COMPLETED",
     "LEDGER_TRANSFER",

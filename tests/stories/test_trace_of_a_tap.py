@@ -9,7 +9,7 @@ from tests.stories.till_kit import WITH_ADMIN, WITHOUT_A_GIFT
 from trt.domain.ids import Cid
 from trt.ops.story import Place, Story, story_of
 from trt.ops.story_rows import traces_of
-from trt.sandbox.kie_script import Fail
+from trt.sandbox.kie_script import Fail, KIEOptions
 from trt.testing.world import World
 
 
@@ -71,6 +71,11 @@ def test_a_paid_tap_is_told_from_its_update_to_the_last_reply(seed: int) -> None
         assert_told_in_order(of_tap, [*milestones[:3], (Place.INBOX, "done: SUCCESS")])
         assert places(of_tap) == OF_A_JOB
         assert of_tap.outcome == "delivered, 0.63 RUB charged"
+        [task] = w.kie.tasks
+        events = [step.what for step in of_tap.steps if step.place is Place.EVENT]
+        assert f"KIE_CALLBACK task_id={task.task_id} is_duplicate=False" in events
+        [fetch] = [what for what in events if what.startswith("KIE_FETCH outcome=ResultFile")]
+        assert "bytes_count=" in fetch
 
     kit.tell(story, seed)
 
@@ -102,6 +107,22 @@ def test_a_refunded_tap_is_told_with_what_was_held_and_given_back(seed: int) -> 
         assert of_tap.outcome == f"refunded: {job.reason}"
 
     kit.tell(story, seed)
+
+
+@kit.SEEDS
+def test_a_callback_that_came_twice_is_told_twice(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna = w.telegram.user()
+        await kit.orders_picture(anna)
+        await w.settled(120)
+        of_tap = await told(w, (await kit.only_job(w, anna)).cid)
+        [task] = w.kie.tasks
+        again = f"KIE_CALLBACK task_id={task.task_id} is_duplicate="
+        came = [step.what.removeprefix(again) for step in of_tap.steps if again in step.what]
+        assert came == ["False", "True"]
+        assert len([step for step in of_tap.steps if "called back" in step.what]) == 1
+
+    kit.tell(story, seed, kie=KIEOptions(callback_duplicates=1.0))
 
 
 @kit.SEEDS

@@ -235,7 +235,9 @@ def _delivery(wired: Wiring) -> Delivery:
             events=parts.events,
             courier=Courier(
                 telegram=parts.telegram,
-                results=ResultCourier(telegram=parts.telegram, kie=parts.kie, retry_s=RETRY_S),
+                results=ResultCourier(
+                    telegram=parts.telegram, kie=parts.kie, events=parts.events, retry_s=RETRY_S
+                ),
                 taps=parts.taps,
             ),
             clerk=wired.clerk,

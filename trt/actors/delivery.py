@@ -14,7 +14,7 @@ from trt.actors.marks import Marks
 from trt.actors.pace import Pace
 from trt.actors.sending import Courier
 from trt.actors.settlement import Clerk
-from trt.domain.ids import ChatId, MessageId
+from trt.domain.ids import ChatId, Cid, MessageId
 from trt.domain.reasons import Reason
 from trt.domain.replies import AnswerCallback, PassOnFile, SendInvoice, SendResult, ShowScreen
 from trt.sources import Sources
@@ -108,7 +108,7 @@ class Delivery:
                     for row in sorted(await self._claim(claimant), key=_is_for_later):
                         if isinstance(row.reply, SendResult):
                             self._parts.courier.results.shelf.expect(row.reply.urls)
-                            nursery.start_soon(self._fetch_ahead, row.reply, ctx)
+                            nursery.start_soon(self._fetch_ahead, row.reply, row.cid, ctx)
                         await self._accept(row, ctx, nursery)
                 self._pace.forget_idle(trio.current_time())
                 with trio.move_on_after(SWEEP_EVERY_S):
@@ -181,11 +181,11 @@ class Delivery:
         async with self._fetching if _is_result(row) else self._sending:
             return await self._parts.courier.carry(*carried)
 
-    async def _fetch_ahead(self, result: SendResult, ctx: Context[RowsWaiting]) -> None:
+    async def _fetch_ahead(self, result: SendResult, cid: Cid, ctx: Context[RowsWaiting]) -> None:
         """Have the bytes before anything can happen to them, however long the chat must wait."""
         with ctx.stop.interrupts():
             async with self._ahead:
-                await self._parts.courier.results.fetch_ahead(result)
+                await self._parts.courier.results.fetch_ahead(result, cid)
 
     def _forget_files(self, row: OutboxRow, but: Sequence[str] = ()) -> None:
         if isinstance(row.reply, SendResult):

@@ -4,11 +4,12 @@ from enum import IntEnum
 from html import escape
 from typing import Literal, assert_never
 
+import trio
 from attrs import Factory, frozen
 
 from trt.actors.fates import Apart, Arrived, Fate, Hopeless, OtherWay, TryLater, fate_of
 from trt.actors.result_shelf import ResultShelf
-from trt.domain.ids import ChatId
+from trt.domain.ids import ChatId, Cid, JobId
 from trt.domain.reasons import Reason
 from trt.domain.replies import SendResult
 from trt.kie.client import KIEClient
@@ -18,6 +19,8 @@ from trt.kie.picture_size import PictureSize, picture_size
 from trt.telegram.client import TelegramClient
 from trt.telegram.outcomes import AlbumSent, FileFlaw, Rejected, SendOutcome
 from trt.telegram.requests import AlbumItem
+from trt.telemetry.events import EventName, FieldValue
+from trt.telemetry.stream import EventStream
 
 RESULT_BYTES_MAX = 50_000_000
 """Bot API, sending files: other files up to 50 MB; so much for a whole album too."""
@@ -46,29 +49,33 @@ class ResultCourier:
 
     telegram: TelegramClient
     kie: KIEClient
+    events: EventStream
     retry_s: float
     shelf: ResultShelf = Factory(ResultShelf)
 
-    async def fetch_ahead(self, result: SendResult) -> None:
+    async def fetch_ahead(self, result: SendResult, cid: Cid | None = None) -> None:
         """Fetch the files of a row before its turn has come, as long as there is room for them."""
         for url in result.urls:
             if self.shelf.place(url) is not None and self.shelf.room > 0:
-                await self._file(url)
+                await self._file(url, result.job_id, cid)
 
-    async def carry(self, chat_id: ChatId, result: SendResult, ways_tried: int) -> Fate:
+    async def carry(
+        self, chat_id: ChatId, result: SendResult, ways_tried: int, cid: Cid | None = None
+    ) -> Fate:
         """Send the files of one row: one by itself, several as an album.
 
         Args:
             chat_id: To whom.
             result: What.
             ways_tried: How many of the ways of a single file are behind us.
+            cid: Under which a fetch is told.
         """
         if len(result.urls) > 1:
-            return await self._album(chat_id, result)
+            return await self._album(chat_id, result, cid)
         way = Way(max(ways_tried, Way.DOCUMENT if result.is_original else Way.AS_IT_IS))
         if way is Way.LINK:
             return fate_of(await self._link(chat_id, result))
-        file = await self._file(result.urls[0])
+        file = await self._file(result.urls[0], result.job_id, cid)
         if not isinstance(file, ResultFile):
             return _without(file, ways_tried)
         kind: Kind = "document" if way is Way.DOCUMENT else _kind(file)
@@ -80,12 +87,12 @@ class ResultCourier:
             return Arrived(fate.message_id, originals=result.urls)
         return fate
 
-    async def _album(self, chat_id: ChatId, result: SendResult) -> Fate:
+    async def _album(self, chat_id: ChatId, result: SendResult, cid: Cid | None) -> Fate:
         items: list[AlbumItem] = []
         originals: list[str] = []
         bytes_left = RESULT_BYTES_MAX
         for url in result.urls:
-            file = await self._file(url, bytes_left)
+            file = await self._file(url, result.job_id, cid, bytes_left)
             if isinstance(file, TryLater):
                 return file
             if isinstance(file, RefusedResult):
@@ -105,16 +112,16 @@ class ResultCourier:
         return fate_of(outcome)
 
     async def _file(
-        self, url: str, bytes_max: int = RESULT_BYTES_MAX
+        self, url: str, job_id: JobId, cid: Cid | None, bytes_max: int = RESULT_BYTES_MAX
     ) -> ResultFile | RefusedResult | TryLater:
         """Return a file that is kept, or fetch it, and keep it if it is expected."""
         place = self.shelf.place(url)
         if place is None:
-            return await self._fetch(url, bytes_max)
+            return await self._fetch(url, job_id, cid, bytes_max)
         async with place.lock:
             file = place.file
             if file is None:
-                fetched = await self._fetch(url, bytes_max)
+                fetched = await self._fetch(url, job_id, cid, bytes_max)
                 if isinstance(fetched, ResultFile):
                     self.shelf.put(place, fetched)
                 return fetched
@@ -123,12 +130,22 @@ class ResultCourier:
         return file
 
     async def _fetch(
-        self, url: str, bytes_max: int = RESULT_BYTES_MAX
+        self, url: str, job_id: JobId, cid: Cid | None, bytes_max: int = RESULT_BYTES_MAX
     ) -> ResultFile | RefusedResult | TryLater:
+        began = trio.current_time()
+        fetched: ResultFile | RefusedResult | KIEUnavailable
         try:
-            return await self.kie.fetch_result(url, bytes_max)
-        except KIEUnavailable:
-            return TryLater(self.retry_s)
+            fetched = await self.kie.fetch_result(url, bytes_max)
+        except KIEUnavailable as unavailable:
+            fetched = unavailable
+        self.events.emit(
+            EventName.KIE_FETCH,
+            cid=cid,
+            job_id=job_id,
+            duration_s=round(trio.current_time() - began, 3),
+            **_outcome(fetched),
+        )
+        return TryLater(self.retry_s) if isinstance(fetched, KIEUnavailable) else fetched
 
     async def _send(
         self, kind: Kind, chat_id: ChatId, file: ResultFile, result: SendResult
@@ -146,6 +163,19 @@ class ResultCourier:
         words = [result.caption, result.link_words, escape(result.urls[0])]
         text = "\n\n".join(each for each in words if each)
         return await self.telegram.send_message(chat_id, text, result.keyboard)
+
+
+def _outcome(fetched: ResultFile | RefusedResult | KIEUnavailable) -> dict[str, FieldValue]:
+    """Return how a fetch is told to have ended."""
+    match fetched:
+        case ResultFile(data=data):
+            return {"outcome": "ResultFile", "bytes_count": len(data)}
+        case RefusedResult(why=why):
+            return {"outcome": "RefusedResult", "detail": why}
+        case KIEUnavailable():
+            return {"outcome": "unavailable", "detail": str(fetched)}
+        case _:
+            assert_never(fetched)
 
 
 def _without(file: RefusedResult | TryLater, ways_tried: int) -> Fate:

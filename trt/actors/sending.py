@@ -56,7 +56,7 @@ class Courier:
                 case AnswerCallback():
                     return await self._answer(row.reply)
                 case SendResult():
-                    return await self.results.carry(row.chat_id, row.reply, ways_tried)
+                    return await self.results.carry(row.chat_id, row.reply, ways_tried, row.cid)
                 case SendInvoice():
                     return fate_of(await self._offer(row.chat_id, row.reply))
                 case PassOnFile():

@@ -39,6 +39,7 @@ SHOWN_FIELDS = (
     "amount_kopecks",
     "price_kopecks",
     "credits",
+    "bytes_count",
     "delay_s",
     "retry_after_s",
     "duration_s",

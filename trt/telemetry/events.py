@@ -45,6 +45,8 @@ class EventName(StrEnum):
     KIE_POLL = "KIE_POLL"
     KIE_CALLBACK = "KIE_CALLBACK"
     KIE_CALLBACK_REFUSED = "KIE_CALLBACK_REFUSED"
+    KIE_FETCH = "KIE_FETCH"
+    """The bytes of a result were asked for, of KIE's file host."""
     KIE_BREAKER = "KIE_BREAKER"
     """KIE answers no more, or again: orders are held back, or let through."""
     CREDITS_DRIFT = "CREDITS_DRIFT"
@@ -203,6 +205,7 @@ CATALOGUE: Mapping[EventName, Kind] = {
         Level.INFO, "job_id", "task_id outcome is_duplicate is_verified"
     ),
     EventName.KIE_CALLBACK_REFUSED: _event(Level.WARNING, "reason", "task_id detail"),
+    EventName.KIE_FETCH: _event(Level.INFO, "job_id outcome", "bytes_count duration_s detail"),
     EventName.KIE_BREAKER: _event(Level.WARNING, "state", "state_before retry_after_s"),
     EventName.CREDITS_DRIFT: _event(Level.WARNING, "cid job_id expected consumed", "task_id"),
     EventName.LATE_RESULT: _event(Level.INFO, "cid job_id", "reason_code duration_s task_id"),
