@@ -35,6 +35,12 @@ class Ending:
     job_states: tuple[str, ...]
     resolutions: tuple[str, ...]
     """Of the held price: `post` is a charge, `void` a refund."""
+    confirmation_id: int
+    """The message whose button was pressed."""
+    final_id: int
+    """The message that told the end, after the restart."""
+    texts_below: int
+    """Messages of words that came under the confirmation."""
     unsent: int
     """Messages that still wait in the outbox."""
     price_kopecks: int
@@ -155,22 +161,31 @@ async def live_through(point: KillPoint, folder: Path) -> Ending:
                 await first.kill()
                 killed.set()
 
-            point.arrange(around, kill, confirm(user))
+            tap = confirm(user)
+            point.arrange(around, kill, tap)
             with trio.fail_after(DEADLINE_S):
                 await killed.wait()
+        assert not any(map(_is_final, user.messages))
         async with around.start(**grace) as second:
-            await user.wait_message(_is_final, DEADLINE_S)
+            final = await user.wait_message(_is_final, DEADLINE_S)
             await second.wait_event("MESSAGE_SENT", kind="screen")
             exit_code = await second.stop()
         with open_sqlite_inline(around.database, now=SystemSources().now) as db:
-            return await db.transact(_ending, around, first, exit_code)
+            return await db.transact(_ending, around, tap, final, first, exit_code)
 
 
 def _is_final(message: FakeMessage) -> bool:
     return "Списано" in message.text or "Вернули на баланс" in message.text
 
 
-def _ending(tx: Transaction, around: Loopback, killed: Instance, exit_code: int) -> Ending:
+def _ending(
+    tx: Transaction,
+    around: Loopback,
+    tap: Tap,
+    final: FakeMessage,
+    killed: Instance,
+    exit_code: int,
+) -> Ending:
     [user] = around.telegram.users
     jobs = list(tx.execute("SELECT state, price_kopecks FROM jobs"))
     resolutions = tx.execute("SELECT kind FROM transfers WHERE pending_id IS NOT NULL")
@@ -183,6 +198,12 @@ def _ending(tx: Transaction, around: Loopback, killed: Instance, exit_code: int)
         tasks=len(around.kie.tasks),
         job_states=tuple(state for state, _ in jobs),
         resolutions=tuple(kind for (kind,) in resolutions),
+        confirmation_id=tap.message_id,
+        final_id=final.message_id,
+        texts_below=sum(
+            message.kind == "text" and message.message_id > tap.message_id
+            for message in user.messages
+        ),
         unsent=unsent,
         price_kopecks=sum(price for _, price in jobs),
         spent_kopecks=WELCOME_KOPECKS - available,

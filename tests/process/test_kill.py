@@ -44,6 +44,8 @@ def test_a_killed_process_owes_nobody_anything(name: str, endings: Endings) -> N
     assert (ending.killed_code, ending.exit_code) == (-9, 0)
     assert ending.audit.is_balanced, ending.audit.problems
     assert ending.unsent == 0
+    assert ending.final_id == ending.confirmation_id
+    assert ending.texts_below == 0
     assert ending.price_kopecks > 0
     is_delivered = ending.tasks > 0 if point.is_delivered is None else point.is_delivered
     if is_delivered:
