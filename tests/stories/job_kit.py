@@ -7,8 +7,6 @@ from urllib.parse import urlsplit
 
 import trio
 
-import trio
-
 from trt.actors.job_board import JobBoard
 from trt.actors.settlement import Clerk
 from trt.domain.ids import ChatId, Cid, DraftId, JobId, ModelId, UserId
