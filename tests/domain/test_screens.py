@@ -11,14 +11,21 @@ COPIES = load_copies()
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_notices_name_no_provider(language: str) -> None:
     copy = COPIES.of(language)
-    for notice in (screens.passive_notice, screens.crashed_notice, screens.too_busy_notice):
+    for notice in (
+        screens.passive_notice,
+        screens.refused_notice,
+        screens.crashed_notice,
+        screens.too_busy_notice,
+    ):
         assert "kie" not in notice(copy).text.lower()
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_toasts_are_short_enough(language: str) -> None:
     copy = COPIES.of(language)
-    toasts = [f(copy) for f in (screens.passive_toast, screens.too_busy_toast)]
+    toasts = [
+        f(copy) for f in (screens.passive_toast, screens.refused_toast, screens.too_busy_toast)
+    ]
     assert all(1 <= len(toast) <= 200 for toast in [*toasts, screens.crashed_toast(copy)])
 
 

@@ -159,8 +159,18 @@ def test_in_reject_mode_the_passive_instance_closes_what_nobody_claimed(seed: in
         await _somebody_else_leads(w, for_s=10.0)
         await w.start()
         tap = anna.tap("cat:image", menu)
-        assert "Обновляемся" in (await anna.wait_answer(tap)).text
-        assert await kit.inbox_state(w, tap.update_id) == ("refused", "PASSIVE_REJECT")
+        assert "нажмите, пожалуйста, ещё раз" in (await anna.wait_answer(tap)).text
+        sent = [anna.send("/help")]
+        notice = await anna.wait_message("Обновляемся")
+        assert "отправьте, пожалуйста, ещё раз" in notice.text
+        sent.append(anna.send("/balance"))  # the notice has said it of this one too
+        await w.settled(2)
+        assert kit.count(anna, "Обновляемся") == 1
+        closed = [tap.update_id, *sent]
+        for update_id in closed:
+            assert await kit.inbox_state(w, update_id) == ("refused", "PASSIVE_REJECT")
+        told = w.told(EventName.PASSIVE_REJECT, reason_code="PASSIVE_REJECT")
+        assert [event.fields["update_id"] for event in told] == closed
         await w.settled(30)
         assert w.bot.leads()
         assert menu.button("model:z-image") is None

@@ -13,7 +13,7 @@ from trt.actors.checkout import Checkout
 from trt.actors.open_taps import OpenTap, OpenTaps
 from trt.domain import screens
 from trt.domain.copy import Copies, language_of
-from trt.domain.ids import CallbackId, Cid, Shard, UserId
+from trt.domain.ids import CallbackId, Cid, Shard, UpdateId, UserId
 from trt.domain.reasons import Reason
 from trt.domain.replies import AnswerCallback
 from trt.sources import Sources
@@ -67,7 +67,7 @@ class PassiveResponder:
     or is cut off: who takes over would come too late for their second.
     A callback gets a toast within its second, a message gets a notice with a refresh button, once
     a minute per user, a pre-checkout its answer. It touches no session, no job and no money. A
-    restart loses nothing.
+    restart loses nothing. What PASSIVE_MODE=reject closes is always noted, told or not.
     """
 
     def __init__(self, parts: PassiveParts, updates: "trio.MemoryReceiveChannel[InboxRow]") -> None:
@@ -75,6 +75,7 @@ class PassiveResponder:
         self._updates = updates
         self._noticed_s: dict[UserId, float] = {}
         self._in_grace: deque[tuple[float, InboxRow]] = deque()
+        self._unsettled: set[UpdateId] = set()
         self._arrived = Bell()
 
     async def run(self, ctx: Context[None]) -> None:
@@ -95,6 +96,7 @@ class PassiveResponder:
             row = await self._updates.receive()
             if row.kind == PRE_CHECKOUT:
                 nursery.start_soon(self._parts.checkout.answer, row)
+            self._unsettled.add(row.update_id)
             self._in_grace.append((trio.current_time() + GRACE_S, row))
             self._arrived.ring()
 
@@ -106,7 +108,7 @@ class PassiveResponder:
             await ring_out(self._parts.db, topic)
 
     async def _watch_taps(self, nursery: trio.Nursery) -> None:
-        """Answer each tap that is seen unanswered for too long, whoever took it."""
+        """Answer each tap that is seen unanswered for too long and did not come in here."""
         seen_s: dict[CallbackId, float] = {}
         while True:
             await trio.sleep(LOOK_EVERY_S)
@@ -120,7 +122,7 @@ class PassiveResponder:
                 seen_s = {tap: seen_s.get(tap, now_s) for tap in ids if tap is not None}
                 left = {tap for tap, since_s in seen_s.items() if now_s - since_s >= TAP_LEFT_S}
                 for row in rows:
-                    if row.callback_id in left:
+                    if row.callback_id in left and row.update_id not in self._unsettled:
                         nursery.start_soon(self._respond, row)
                 for answer, cid in answers:
                     if answer.callback_id in left:
@@ -146,21 +148,35 @@ class PassiveResponder:
 
     async def _settle(self, rows: list[InboxRow]) -> None:
         """Tell the users whose updates nobody has claimed; with `reject` these are closed."""
-        unclaimed, checked = rows, trio.Event()
+        unclaimed, closed, checked = rows, set[UpdateId](), trio.Event()
+        noted = set[UpdateId]()
+
+        def note(row: InboxRow) -> None:
+            if row.update_id not in noted:
+                noted.add(row.update_id)
+                self._note(row)
 
         async def check() -> None:
             nonlocal unclaimed
             # If it fails, nobody can have handled them, and they stay for the next holder.
             with suppress(DatabaseUnavailable):
                 unclaimed = await self._parts.db.transact(self._close_or_leave, rows)
+                for row in filter(self._is_refused, unclaimed):
+                    closed.add(row.update_id)
+                    note(row)
             checked.set()
+
+        async def tell(row: InboxRow) -> None:
+            if await self._tell_user(row, is_closed=row.update_id in closed):
+                note(row)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(check)
             with trio.move_on_after(CHECK_S):
                 await checked.wait()
             for row in unclaimed:
-                nursery.start_soon(self._respond, row)
+                nursery.start_soon(tell, row)
+        self._unsettled.difference_update(row.update_id for row in rows)
 
     def _close_or_leave(self, tx: Transaction, rows: list[InboxRow]) -> list[InboxRow]:
         waiting = [
@@ -169,39 +185,45 @@ class PassiveResponder:
             if inbox.is_unfinished(tx, bot_id=row.bot_id, update_id=row.update_id)
         ]
         if self._parts.refuse is not None:
-            for row in waiting:
-                if row.kind not in PAYMENT_KINDS:  # money is never refused
-                    self._parts.refuse(tx, row)
+            for row in filter(self._is_refused, waiting):
+                self._parts.refuse(tx, row)
         return waiting
 
-    async def _respond(self, row: InboxRow) -> None:
-        if await self._tell_user(row):
-            self._parts.events.emit(
-                EventName.PASSIVE_REJECT,
-                cid=row.cid,
-                update_id=row.update_id,
-                user_id=row.user_id,
-                kind=row.kind,
-                reason_code=Reason.PASSIVE_REJECT,
-            )
+    def _is_refused(self, row: InboxRow) -> bool:
+        return self._parts.refuse is not None and row.kind not in PAYMENT_KINDS  # never money
 
-    async def _tell_user(self, row: InboxRow) -> bool:
+    async def _respond(self, row: InboxRow) -> None:
+        if await self._tell_user(row, is_closed=False):
+            self._note(row)
+
+    def _note(self, row: InboxRow) -> None:
+        self._parts.events.emit(
+            EventName.PASSIVE_REJECT,
+            cid=row.cid,
+            update_id=row.update_id,
+            user_id=row.user_id,
+            kind=row.kind,
+            reason_code=Reason.PASSIVE_REJECT,
+        )
+
+    async def _tell_user(self, row: InboxRow, *, is_closed: bool) -> bool:
+        """Say that it will be handled, or, if it is closed, that it has to be sent again."""
         read = read_event(row.payload)
         if isinstance(read, Unsupported):
             return False
         copy = self._parts.copies.of(language_of(read[0].language_code))
         try:
             if row.callback_id is not None:
-                toast = screens.passive_toast(copy)
+                toast = screens.refused_toast(copy) if is_closed else screens.passive_toast(copy)
                 return self._answer(
                     AnswerCallback(callback_id=row.callback_id, text=toast), row.cid
                 )
             if not self._may_notice(row.user_id):
                 return False
-            notice = screens.passive_notice(copy)
+            notice = screens.refused_notice(copy) if is_closed else screens.passive_notice(copy)
             await self._parts.telegram.send_message(row.chat_id, notice.text, notice.keyboard)
         except TelegramUnavailable:
-            return False  # the update itself is safe in the inbox
+            return False  # the update itself is in the inbox, as it was left or closed
         return True
 
     def _answer(self, answer: AnswerCallback, cid: Cid) -> bool:

@@ -8,9 +8,18 @@ from trt.domain.replies import Screen, ScreenId
 
 def passive_notice(copy: Copy) -> Screen:
     """Return the answer to a message that came while no instance is active."""
+    return _refreshable(copy, "notice.passive")
+
+
+def refused_notice(copy: Copy) -> Screen:
+    """Return the answer to a message that came meanwhile and was closed: it must come again."""
+    return _refreshable(copy, "notice.refused")
+
+
+def _refreshable(copy: Copy, key: str) -> Screen:
     return Screen(
         screen_id=ScreenId.NOTICE,
-        text=copy.text("notice.passive"),
+        text=copy.text(key),
         keyboard=((button(copy.plain("button.refresh"), tap.MainMenu()),),),
     )
 
@@ -18,6 +27,11 @@ def passive_notice(copy: Copy) -> Screen:
 def passive_toast(copy: Copy) -> str:
     """Return the answer to a tap that came while no instance is active."""
     return copy.plain("toast.passive")
+
+
+def refused_toast(copy: Copy) -> str:
+    """Return the answer to a tap that came meanwhile and was closed: it must come again."""
+    return copy.plain("toast.refused")
 
 
 def too_busy_toast(copy: Copy) -> str:
