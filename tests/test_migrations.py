@@ -1,5 +1,6 @@
 """The schema can be read in one file, and a step that was applied stays what it was."""
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -32,6 +33,12 @@ from trt.testing.postgres_server import PostgresServer
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
+DESTRUCTIVE = re.compile(
+    r"\bDROP TABLE\b|\bALTER TABLE\b[^;]*\bDROP\b(?! CONSTRAINT| DEFAULT)|\bRENAME\b"
+    r"|\bDELETE FROM\b|^\s*TRUNCATE\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""An index, a trigger or a rule may go: what was written is still there."""
 
 
 @frozen
@@ -90,6 +97,30 @@ def test_the_steps_build_exactly_the_picture(target: Target, second_target: Targ
     assert len(target.schema()) > 30
     accounts = "SELECT * FROM accounts ORDER BY account_id"
     assert target.run(accounts) == second_target.run(accounts)
+
+
+@pytest.mark.parametrize(
+    "step", sorted(MIGRATIONS.glob("*/*.sql")), ids=lambda step: f"{step.parent.name}/{step.name}"
+)
+def test_no_step_takes_anything_away(step: Path) -> None:
+    """What an older release has written stays, and it may still run beside the newer one."""
+    assert not DESTRUCTIVE.findall(step.read_text())
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE t;",
+        "ALTER TABLE t DROP COLUMN c;",
+        "ALTER TABLE t\n  ADD COLUMN d TEXT, DROP c;",
+        "ALTER TABLE t RENAME TO u;",
+        "ALTER TABLE t RENAME COLUMN c TO d;",
+        "CREATE TABLE u (c TEXT);\nTRUNCATE t;",
+        "delete from t;",
+    ],
+)
+def test_a_step_that_takes_something_away_would_be_seen(sql: str) -> None:
+    assert DESTRUCTIVE.search(sql)
 
 
 def test_both_engines_have_the_same_tables_and_columns(tmp_path: Path, postgres_url: str) -> None:

@@ -72,7 +72,7 @@ async def test_what_is_notified_wakes_the_other_instance(postgres_url: str) -> N
             assert await anext(topics) == "inbox:0"
 
 
-async def test_the_ingress_does_not_wait_behind_work(postgres_url: str) -> None:
+async def test_neither_the_ingress_nor_the_lease_waits_behind_work(postgres_url: str) -> None:
     address = PostgresAddress(Secret(postgres_url))
     await trio.to_thread.run_sync(lambda: migrate(address, MIGRATIONS, now=NOW))
 
@@ -83,9 +83,13 @@ async def test_the_ingress_does_not_wait_behind_work(postgres_url: str) -> None:
         return ended.wait(10)
 
     async with opened(address, holder="a", pool_max=1) as a, trio.open_nursery() as nursery:
+        taken = await a.lease_store.acquire(NAME, holder="a", pid=1, ttl_s=60)
+        assert isinstance(taken, Acquired)
         nursery.start_soon(a.db.transact, work_for_long)
         await trio.to_thread.run_sync(begun.wait)
-        await a.ingress_db.transact(inbox.store, [inbox_row(1)])
+        with trio.fail_after(5):  # the work would take twice as long
+            await a.ingress_db.transact(inbox.store, [inbox_row(1)])
+            assert await a.lease_store.renew(NAME, holder="a", epoch=taken.epoch, ttl_s=60)
         ended.set()
 
 
