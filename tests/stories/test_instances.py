@@ -11,6 +11,8 @@ from trt.storage.errors import DatabaseUnavailable, Fenced
 from trt.telemetry.events import EventName
 from trt.testing.world import World
 
+UNSENT = "SELECT outbox_id FROM outbox WHERE state = 'pending'"
+
 
 @kit.SEEDS
 def test_a_planned_restart_goes_on_in_the_same_message_and_charges_once(seed: int) -> None:
@@ -254,6 +256,32 @@ def test_an_instance_that_hangs_is_replaced_within_3_s(seed: int, log: LogOfTest
 
     kit.tell(story, seed)
     assert not log.unclaimed()
+
+
+@kit.SEEDS
+def test_what_was_left_unsent_is_sent_in_order_after_a_takeover(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna, first = w.telegram.user(), w.bot
+        await kit.has_confirmation(anna)
+        second = await w.start()
+        w.lead_posts_to(first)
+        first.trouble.hold("claim")  # what it wants to say stays where it is
+        for command in ("/help", "/balance", "/start"):
+            anna.send(command)
+            await w.settled(0.2)
+        assert len(await w.rows(UNSENT)) == 3
+        said_before = len(anna.messages)
+        first.lease_trouble.hold(None)
+        await w.settled(5)
+        assert second.leads()
+        said = [one.text for one in anna.messages[said_before:] if one.is_from_bot]
+        assert len(said) == 3
+        for words, text in zip(("Как это работает", "Баланс:", "Что создаём?"), said, strict=True):
+            assert words in text
+        first.lease_trouble.release(None)
+        first.trouble.release("claim")
+
+    kit.tell(story, seed)
 
 
 @kit.SEEDS
