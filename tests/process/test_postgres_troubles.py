@@ -3,14 +3,16 @@
 import shutil
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psycopg
 import pytest
 import trio
+from psycopg.errors import LockNotAvailable
 
 from tests.process.two_instances import Survived, live_through, post_one
 from trt.bench.failover import arena
@@ -23,7 +25,16 @@ CONNECTIONS_MAX = 40
 STALL_S = 10.0
 SHORT_S = 1.5
 LOCKED_S = 6.0
+"""Longer than any statement may wait for a lock."""
+SLOW_S = 6.0
+DAWDLES_S = 5.0
 """Longer than any statement may take."""
+LOCK_TIMEOUT = "canceling statement due to lock timeout"
+STATEMENT_TIMEOUT = "canceling statement due to statement timeout"
+DEADLOCK_TIMEOUT = "1s"
+"""After so long a session looks once whether it waits for ever."""
+SEEN_WITHIN_S = 10.0
+LOOK_EVERY_S = 0.05
 CRASHES_MAX = 20
 """Of actors, in both instances and one trouble: restarts with backoff are no storm."""
 
@@ -62,33 +73,95 @@ def take_all(server: PostgresServer, greedy: ExitStack) -> None:
 
 
 async def lock_the_inbox(_: Arena, server: PostgresServer, database: str) -> None:
-    """Statements wait for a lock until they run into their timeout."""
+    """Statements wait for a lock until they have waited too long."""
+    before = times_said(server, LOCK_TIMEOUT)
     with server.admin(database) as admin, admin.transaction():
         admin.execute("LOCK TABLE inbox IN ACCESS EXCLUSIVE MODE")
         await trio.sleep(LOCKED_S)
+    assert times_said(server, LOCK_TIMEOUT) > before
+
+
+async def slow_the_inbox_down(_: Arena, server: PostgresServer, database: str) -> None:
+    """Statements have their locks, and run until they have run too long."""
+    before = times_said(server, STATEMENT_TIMEOUT)
+    with server.admin(database) as admin:
+        admin.execute(f"""
+            CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql
+              AS 'BEGIN PERFORM pg_sleep({DAWDLES_S}); RETURN NULL; END';
+            CREATE TRIGGER dawdle BEFORE INSERT ON inbox
+              FOR EACH STATEMENT EXECUTE FUNCTION dawdle()
+        """)
+        await trio.sleep(SLOW_S)
+        # It waits for those that are on their way.
+        await trio.to_thread.run_sync(admin.execute, "DROP FUNCTION dawdle CASCADE")
+    assert times_said(server, STATEMENT_TIMEOUT) > before
+
+
+def times_said(server: PostgresServer, words: str) -> int:
+    return server.log.read_text().count(words)
+
+
+async def provoke_a_deadlock(_: Arena, server: PostgresServer, database: str) -> None:
+    """Have what the service wants, and want what it has; it looks for deadlocks sooner."""
+    with server.admin(database) as admin:
+        before = deadlocks(admin)
+        admin.execute("SET deadlock_timeout = '10s'; SET lock_timeout = '2s'")
+        # Those who come after the victim share the fence as well, and may keep us waiting.
+        with suppress(LockNotAvailable), admin.transaction(force_rollback=True):
+            admin.execute("LOCK TABLE sessions IN EXCLUSIVE MODE")
+            with trio.fail_after(SEEN_WITHIN_S):
+                while not somebody_waits_with_a_fence(admin):  # noqa: ASYNC110 - other processes
+                    await trio.sleep(LOOK_EVERY_S)
+            await trio.to_thread.run_sync(admin.execute, "UPDATE fences SET epoch = epoch")
+        with trio.fail_after(SEEN_WITHIN_S):
+            while deadlocks(admin) == before:  # noqa: ASYNC110 - a server counts when it has time
+                await trio.sleep(LOOK_EVERY_S)
+
+
+def somebody_waits_with_a_fence(admin: psycopg.Connection[Any]) -> bool:
+    waiting = admin.execute("""
+        SELECT 1 FROM pg_locks AS wanted JOIN pg_locks AS fence USING (pid)
+        WHERE wanted.relation = 'sessions'::regclass AND NOT wanted.granted
+        AND fence.relation = 'fences'::regclass AND fence.granted
+    """)
+    return waiting.fetchone() is not None
+
+
+def deadlocks(admin: psycopg.Connection[Any]) -> int:
+    found = admin.execute(
+        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    ).fetchone()
+    assert found is not None
+    return int(found[0])
 
 
 async def stall(place: Arena, server: PostgresServer, _: str) -> None:
-    """Nothing answers for a while; Telegram is told to come back."""
+    """Nothing answers for a while; Telegram is told to come back, by both instances."""
+    told: list[tuple[int, str | None]] = []
+
+    async def post(seat: int) -> None:
+        answer = await post_one(place, seat, within_s=2 * STALL_S)
+        told.append((answer.status_code, answer.headers.get("retry-after")))
+
     server.freeze()
     try:
-        with trio.fail_after(STALL_S):
+        async with trio.open_nursery() as nursery:
             for seat in (0, 1):
-                refused = await post_one(place, seat, within_s=STALL_S)
-                assert refused.status_code == 503
-                assert refused.headers["retry-after"] == "1"
-            await trio.sleep_forever()
-    except trio.TooSlowError:
-        pass  # that is when it ends
+                nursery.start_soon(post, seat)
+            await trio.sleep(STALL_S)
+            nursery.cancel_scope.cancel()
     finally:
         server.thaw()
+    assert told == [(503, "1"), (503, "1")]
 
 
 TROUBLES: Mapping[str, Trouble] = {
     "restarted at once": restart_at_once,
     "every session ended": end_every_session,
     "connections used up": use_up_all_connections,
-    "statements time out": lock_the_inbox,
+    "locks time out": lock_the_inbox,
+    "statements time out": slow_the_inbox_down,
+    "deadlocked": provoke_a_deadlock,
     "stalled for 10 s": stall,
 }
 
@@ -96,7 +169,10 @@ TROUBLES: Mapping[str, Trouble] = {
 @pytest.fixture(scope="module")
 def survived(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Survived]:
     """Live through one trouble after the other, with the same two instances all the time."""
-    settings = {"max_connections": str(CONNECTIONS_MAX)}
+    settings = {
+        "max_connections": str(CONNECTIONS_MAX),
+        "deadlock_timeout": DEADLOCK_TIMEOUT,
+    }
 
     async def live_through_all(database: PostgresDatabase) -> Mapping[str, Survived]:
         folder = tmp_path_factory.mktemp("troubles")
