@@ -62,6 +62,30 @@ def test_a_receipt_goes_to_the_admin_who_approves_it_once(seed: int) -> None:
 
 
 @kit.SEEDS
+def test_an_order_that_lacked_money_goes_on_after_the_approval(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna, admin = w.telegram.user(), till_kit.admin(w)
+        await till_kit.starts(admin)
+        order = await till_kit.lacks_money(anna)
+        await kit.pressed(anna, "topup")
+        await anna.wait_message(lambda one: one.button("topup:transfer:10000") is not None)
+        await kit.pressed(anna, "topup:transfer:10000")
+        await anna.wait_message("СБП +7 900")
+        anna.send_photo(PICTURE)
+        await kit.pressed(admin, "✅ Деньги пришли", await admin.wait_message("Чек на 100 ₽"))
+        told = await anna.wait_message("Оплата получена: 100 ₽")
+        till_kit.assert_goes_on(order, told)
+        await w.settled(60)
+        assert len(w.kie.tasks) == 0  # nothing starts without a tap
+        await kit.pressed(anna, kit.CONFIRM, told)
+        await w.settled(120)
+        assert len(kit.pictures(anna)) == 1
+        assert await till_kit.available(w, anna) == 10_000 - kit.PICTURE_KOPECKS
+
+    kit.tell(story, seed, **OPEN)
+
+
+@kit.SEEDS
 def test_a_rejected_receipt_credits_nothing_and_says_so(seed: int) -> None:
     async def story(w: World) -> None:
         anna, admin = w.telegram.user(), till_kit.admin(w)

@@ -1,10 +1,12 @@
 """Refunds, chargebacks, lost updates and the admin: what we know and what Telegram knows agree."""
 
+from typing import Any
+
 import pytest
 
 from tests.conftest import LogOfTest
 from tests.stories import kit, till_kit
-from tests.stories.till_kit import WITHOUT_A_GIFT, WORTH_KOPECKS
+from tests.stories.till_kit import WITH_ADMIN, WITHOUT_A_GIFT, WORTH_KOPECKS
 from trt.domain.payments import PaymentState
 from trt.sandbox.faults import CutAfter, ServerError, TooMany
 from trt.sandbox.telegram_stars import WALLET_STARS
@@ -178,8 +180,7 @@ def test_a_chargeback_that_nobody_tells_of_is_found(seed: int) -> None:
 def test_a_payment_whose_update_was_lost_is_found_and_the_order_goes_on(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        await kit.pressed(anna, kit.CONFIRM, await kit.has_confirmation(anna))
-        await anna.wait_message("Не хватает денег")
+        order = await till_kit.lacks_money(anna)
         await kit.pressed(anna, "topup")
         await anna.wait_message(lambda one: one.button("topup:stars:100") is not None)
         await kit.pressed(anna, "topup:stars:100")
@@ -190,11 +191,14 @@ def test_a_payment_whose_update_was_lost_is_found_and_the_order_goes_on(seed: in
         await till_kit.restart(w)
         told = await anna.wait_message("Оплата получена")
         assert (await till_kit.only_payment(w)).kopecks == WORTH_KOPECKS
-        await kit.pressed(anna, "▶️ Продолжить заказ", told)
-        await anna.wait_message(lambda one: one is told and one.button(kit.CONFIRM) is not None)
+        till_kit.assert_goes_on(order, told)
         await till_kit.restart(w)
-        assert kit.count(anna, "Оплата получена") <= 1
+        assert kit.count(anna, "Оплата получена") == 1
         assert await till_kit.available(w, anna) == WORTH_KOPECKS
+        await kit.pressed(anna, kit.CONFIRM, told)
+        await w.settled(120)
+        assert len(kit.pictures(anna)) == 1
+        assert await till_kit.available(w, anna) == WORTH_KOPECKS - kit.PICTURE_KOPECKS
 
     kit.tell(story, seed, **WITHOUT_A_GIFT)
 
@@ -279,6 +283,46 @@ def test_telegram_that_does_not_answer_is_asked_again(seed: int) -> None:
         assert await till_kit.available(w, anna) == WORTH_KOPECKS
 
     kit.tell(story, seed, **WITHOUT_A_GIFT)
+
+
+@kit.SEEDS
+def test_an_order_that_lacked_money_goes_on_after_a_credit_that_is_enough(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna, admin = w.telegram.user(), till_kit.admin(w)
+        order = await till_kit.lacks_money(anna)
+        admin.send(f"/credit {anna.user_id} 0,62 за терпение")
+        little = await anna.wait_message("начислила 0,62 ₽")
+        assert little.button("▶️ Продолжить заказ") is not None
+        assert little.button(kit.CONFIRM) is None  # one kopeck is missing still
+        admin.send(f"/credit {anna.user_id} 0,01 и ещё")
+        enough = await anna.wait_message("начислила 0,01 ₽")
+        till_kit.assert_goes_on(order, enough)
+        await kit.pressed(anna, kit.CONFIRM, enough)
+        await w.settled(120)
+        assert len(kit.pictures(anna)) == 1
+        assert await till_kit.available(w, anna) == 0
+
+    kit.tell(story, seed, **WITHOUT_A_GIFT)
+
+
+@kit.SEEDS
+@pytest.mark.parametrize("options", [WITH_ADMIN, WITHOUT_A_GIFT], ids=["rich", "being changed"])
+def test_a_credit_leaves_an_order_alone_that_lacks_nothing_or_is_being_changed(
+    seed: int, options: dict[str, Any]
+) -> None:
+    async def story(w: World) -> None:
+        anna, admin = w.telegram.user(), till_kit.admin(w)
+        order = await kit.has_confirmation(anna)
+        if options is WITHOUT_A_GIFT:
+            await kit.pressed(anna, "◀️ Назад", order)
+            await anna.wait_message(lambda one: one is order and one.button("✓ 1:1") is not None)
+        admin.send(f"/credit {anna.user_id} 10 просто так")
+        told = await anna.wait_message("начислила 10 ₽")
+        assert told.button("▶️ Продолжить заказ") is not None
+        await w.settled(5)
+        assert order.buttons
+
+    kit.tell(story, seed, **options)
 
 
 @kit.SEEDS

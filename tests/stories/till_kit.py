@@ -42,6 +42,19 @@ async def has_invoice(user: FakeUser, size: int = 100) -> FakeMessage:
     return await user.wait_message(lambda one: one.invoice is not None, after=packages)
 
 
+async def lacks_money(user: FakeUser) -> FakeMessage:
+    """Walk to a confirmed order for which there is too little; return where it says so."""
+    await kit.pressed(user, kit.CONFIRM, await kit.has_confirmation(user))
+    return await user.wait_message("Не хватает денег")
+
+
+def assert_goes_on(left: FakeMessage, told: FakeMessage) -> None:
+    """Assert that an order has gone on from one message to another, with its buttons."""
+    assert "Проверьте заказ" in told.text
+    assert told.button(kit.CONFIRM) is not None
+    assert not left.buttons
+
+
 async def pays(user: FakeUser, invoice: FakeMessage | None = None, **options: Any) -> str:
     """Pay an invoice, by default a new one; return the charge id."""
     checkout = user.pay(invoice or await has_invoice(user), **options)

@@ -53,6 +53,7 @@ class MoneyBranch:
             events=parts.events,
             till=parts.shop.till,
             copies=parts.shop.copies,
+            catalogue=parts.shop.catalogue,
             shard=self.shard,
             epoch=self.epoch,
         )

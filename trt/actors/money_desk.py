@@ -21,6 +21,7 @@ from trt.domain.inputs import (
     UserEvent,
 )
 from trt.domain.ledger import account_of
+from trt.domain.model_card import Catalogue
 from trt.domain.money_news import (
     AdminReport,
     Credited,
@@ -77,6 +78,7 @@ class MoneyDesk:
     tx: Transaction
     till: Till
     copies: Copies
+    catalogue: Catalogue
     shard: Shard
     epoch: int
     now: datetime
@@ -214,6 +216,7 @@ class MoneyDesk:
             self.tx,
             MoneyNotice(user_id=user_id, text=text, amount_kopecks=amount_kopecks),
             self.copies,
+            self.catalogue,
             cid=self.cid,
             epoch=self.epoch,
             now=self.now,

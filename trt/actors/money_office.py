@@ -8,6 +8,7 @@ from attrs import frozen
 from trt.actors.money_desk import MoneyDesk
 from trt.domain.copy import Copies
 from trt.domain.ids import Cid, Shard
+from trt.domain.model_card import Catalogue
 from trt.domain.till import Till
 from trt.sources import Sources
 from trt.storage.database import Database, Transaction
@@ -27,6 +28,7 @@ class MoneyOffice:
     events: EventStream
     till: Till
     copies: Copies
+    catalogue: Catalogue
     shard: Shard
     epoch: int
 
@@ -57,6 +59,7 @@ class MoneyOffice:
                 tx=tx,
                 till=self.till,
                 copies=self.copies,
+                catalogue=self.catalogue,
                 shard=self.shard,
                 epoch=self.epoch,
                 now=now,

@@ -132,6 +132,7 @@ class UpdateDesk:
             tx=self.tx,
             till=self.shop.till,
             copies=self.shop.copies,
+            catalogue=self.shop.catalogue,
             shard=self.stamp.shard,
             epoch=self.stamp.epoch,
             now=self.stamp.now,

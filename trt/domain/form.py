@@ -119,6 +119,13 @@ def price_kopecks(card: ModelCard, values: Values) -> int:
     return card.quote(complete(card, values)).price_kopecks
 
 
+def missing_kopecks(card: ModelCard, values: Values, balance_kopecks: int) -> int | None:
+    """Return what a balance lacks for an order; None while a question of it is open."""
+    if next_question(card, values) is not None:
+        return None
+    return max(0, price_kopecks(card, values) - balance_kopecks)
+
+
 @frozen(kw_only=True)
 class ChoicePrice:
     """What an order costs with one choice; more than that while something is still open."""

@@ -7,6 +7,7 @@ from attrs import evolve
 
 from trt.domain import callback_data as tap
 from trt.domain import form, form_screens, menu_screens
+from trt.domain.copy import Copy
 from trt.domain.ids import ModelId
 from trt.domain.job import Job
 from trt.domain.model_card import ModelCard, Param, ParamKind, Value
@@ -144,6 +145,26 @@ def resume(scene: Scene, handler: str, trouble: str = "", reason: Reason | None 
     if card is None:
         return disabled(scene, handler)
     return _show(scene, handler, card, form.mend(card, draft), trouble=trouble, reason=reason)
+
+
+def go_on(
+    card: ModelCard, draft: Draft, copy: Copy, words: str, balance_kopecks: int
+) -> tuple[ShowScreen, ...]:
+    """Show a complete order again though its user did nothing: it moves to a message of its own.
+
+    Args:
+        card: What it orders.
+        draft: The order, without open questions.
+        copy: The words.
+        words: A paragraph of HTML: why it goes on.
+        balance_kopecks: What can be spent.
+    """
+    screen = form_screens.confirmation(card, draft, copy, balance_kopecks)
+    here = ShowScreen(screen=evolve(screen, text=_joined(words, screen.text)))
+    if draft.message_id is None:
+        return (here,)
+    bare = evolve(screen, keyboard=())
+    return ShowScreen(screen=bare, edit_message_id=draft.message_id), here
 
 
 # Answers.

@@ -80,10 +80,8 @@ def _missing_kopecks(scene: Scene) -> int:
     card = None if draft is None else situation.catalogue.find(draft.model_id)
     if draft is None or card is None:
         return 0
-    mended = form.mend(card, draft)
-    if form.next_question(card, mended.values) is not None:
-        return 0
-    return max(0, form.price_kopecks(card, mended.values) - situation.balance_kopecks)
+    values = form.mend(card, draft).values
+    return form.missing_kopecks(card, values, situation.balance_kopecks) or 0
 
 
 def pick(scene: Scene, source: str, size: int) -> Turn:

@@ -132,7 +132,7 @@ def _follow_up(
 ) -> None:
     """Tell the user, and note the deed where a complaint is looked up."""
     notice = MoneyNotice(user_id=user_id, text=text, amount_kopecks=amount_kopecks)
-    notify(tx, notice, copies, cid=deed.cid, epoch=OPERATOR_EPOCH, now=now)
+    notify(tx, notice, copies, None, cid=deed.cid, epoch=OPERATOR_EPOCH, now=now)
     event = AppEvent(
         at=now,
         level="info",
