@@ -318,6 +318,7 @@ class MoneyDesk:
         if found is None:
             return AdminReport(key="admin.unknown_payment")
         topup, is_approved = found.topup, decision.is_approved
+        lock(self.tx, account_of(topup.user_id))
         if not topups.decide(
             self.tx, topup.order_id, is_approved=is_approved, epoch=self.epoch, now=self.now
         ):
@@ -371,10 +372,10 @@ class MoneyDesk:
             return
         admin_id = self.till.admin_id
         assert admin_id is not None, "a receipt and nobody to read it"
+        own = lock(tx, account_of(admin_id))
         if topups.hand_in(tx, topup.order_id, effect.file_id, epoch=epoch, now=now):
             copy = self.copies.of(spoken_by(tx, admin_id))
             shown = wallet_screens.receipt(topup, effect.file_id, copy, is_photo=effect.is_photo)
-            own = lock(tx, account_of(admin_id))
             self._put(ChatId(admin_id), shown, own.shard if own else self.shard)
 
 

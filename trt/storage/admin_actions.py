@@ -63,8 +63,7 @@ def credit(
     """
     if account(tx, account_of(user_id)) is None:
         return UnknownUser()
-    note(tx, mandate, ActionKind.CREDIT, user_id, amount_kopecks)
-    return outside_money.admin_credit(
+    given = outside_money.admin_credit(
         tx,
         user_id=user_id,
         amount_kopecks=amount_kopecks,
@@ -73,6 +72,8 @@ def credit(
         epoch=mandate.epoch,
         now=mandate.now,
     )
+    note(tx, mandate, ActionKind.CREDIT, user_id, amount_kopecks)
+    return given
 
 
 def debit(
