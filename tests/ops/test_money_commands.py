@@ -1,6 +1,7 @@
 """The money commands through the command line: what they do, print, refuse and return."""
 
 import re
+import shlex
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -12,7 +13,7 @@ import trio
 
 from tests.ops.samples import CID, NOW, SHARD, USER, now
 from trt.cli import main
-from trt.domain.payments import Payment, PaymentKey, Source
+from trt.domain.payments import OrderId, Payment, PaymentKey, Source, TopUp
 from trt.ops.database_door import open_door
 from trt.ops.money_commands import USER_MAX
 from trt.storage import payments
@@ -32,11 +33,15 @@ Rows = Callable[[str], list[Any]]
 def paid(address: DatabaseAddress) -> None:
     """A user who has paid 101.40 rubles."""
 
-    async def pay() -> None:
-        async with open_door(address, now=now) as door:
-            await door.db.transact(payments.credit, PAYMENT, shard=SHARD, cid=CID, epoch=1, now=NOW)
+    pay(address, PAYMENT)
 
-    trio.run(pay)
+
+def pay(address: DatabaseAddress, payment: Payment) -> None:
+    async def credit() -> None:
+        async with open_door(address, now=now) as door:
+            await door.db.transact(payments.credit, payment, shard=SHARD, cid=CID, epoch=1, now=NOW)
+
+    trio.run(credit)
 
 
 @pytest.fixture
@@ -107,6 +112,23 @@ def test_refund_holds_the_payment_and_says_what_cannot_go_back(
     assert "it is refunding" in capsys.readouterr().err
     assert rows("SELECT state FROM payments") == [("refunding",)]
     assert spendable(rows) == 0
+
+
+def test_refund_of_a_transfer_prints_what_to_do_by_hand(
+    rows: Rows, address: DatabaseAddress, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topup = TopUp(order_id=OrderId("0badcafe00000000"), user_id=USER, amount_kopecks=10_005)
+    pay(address, topup.payment)
+    assert main(["ops", "refund", topup.order_id, "--reason", "asked"]) == 1
+    said = capsys.readouterr().err
+    assert "transfer by hand of RUB 100.05" in said
+    assert spendable(rows) == 10_005
+    by_hand = re.search(r"`trt (ops debit [^`]+)`", said)
+    assert by_hand is not None
+    assert main(shlex.split(by_hand[1])) == 0
+    assert spendable(rows) == 0
+    reason = f"transfer {topup.order_id} sent back"
+    assert rows("SELECT kind, reason FROM admin_actions") == [("debit", reason)]
 
 
 WRONG = [

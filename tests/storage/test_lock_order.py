@@ -106,7 +106,7 @@ WORKS: dict[str, Work] = {
     "admin credit": lambda tx: admin_actions.credit(tx, mandate(), USER, 5),
     "admin debit": lambda tx: admin_actions.debit(tx, mandate(), USER, 5),
     "admin debit of too much": lambda tx: admin_actions.debit(tx, mandate(), USER, 10_000),
-    "admin refund": lambda tx: admin_actions.refund(tx, mandate(), KNOWN.key),
+    "admin refund": lambda tx: admin_actions.refund(tx, mandate(), "known"),
     "receipt approved": lambda tx: decide(tx, is_approved=True),
     "receipt rejected": lambda tx: decide(tx, is_approved=False),
 }

@@ -86,6 +86,29 @@ def test_an_order_that_lacked_money_goes_on_after_the_approval(seed: int) -> Non
 
 
 @kit.SEEDS
+def test_a_refund_of_a_transfer_says_what_the_admin_has_to_do(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna, admin = w.telegram.user(), till_kit.admin(w)
+        await till_kit.starts(admin)
+        await announces(anna)
+        anna.send_photo(PICTURE)
+        await kit.pressed(admin, "✅ Деньги пришли", await admin.wait_message("Чек на 100 ₽"))
+        await anna.wait_message("Оплата получена: 100 ₽")
+        paid = await till_kit.only_payment(w)
+        admin.send(f"/refund {paid.charge_id} передумала")
+        told = await admin.wait_message("Это перевод на 100 ₽")
+        assert await till_kit.available(w, anna) == 10_000
+        assert await w.rows("SELECT kind FROM admin_actions") == [("approve",)]
+        admin.send(told.text.splitlines()[-1])  # as it is said there
+        await anna.wait_message("списала 100 ₽")
+        assert await till_kit.available(w, anna) == 0
+        [taken] = await w.rows("SELECT user_id, reason FROM admin_actions WHERE kind = 'debit'")
+        assert taken == (anna.user_id, f"возврат перевода {paid.charge_id}")
+
+    kit.tell(story, seed, **OPEN)
+
+
+@kit.SEEDS
 def test_a_rejected_receipt_credits_nothing_and_says_so(seed: int) -> None:
     async def story(w: World) -> None:
         anna, admin = w.telegram.user(), till_kit.admin(w)

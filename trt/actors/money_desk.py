@@ -30,12 +30,12 @@ from trt.domain.money_news import (
     NothingNew,
     PaymentList,
     WentBack,
+    by_hand,
 )
 from trt.domain.payments import (
     STARS_CURRENCY,
     Payment,
     PaymentKey,
-    Source,
     TopUp,
     TopUpState,
     star_payment,
@@ -45,7 +45,7 @@ from trt.domain.till import Till
 from trt.domain.turn import Announce, HandIn
 from trt.domain.wallet_steps import ADMIN_COMMANDS
 from trt.storage import admin_actions, outbox, payments, topups
-from trt.storage.admin_actions import ActionKind, DoneBefore, Mandate, UnknownUser
+from trt.storage.admin_actions import ActionKind, DoneBefore, Mandate, PaidByHand, UnknownUser
 from trt.storage.database import Transaction
 from trt.storage.errors import LedgerMismatch
 from trt.storage.ledger import AlreadyPosted, InsufficientFunds, Posted
@@ -287,7 +287,7 @@ class MoneyDesk:
                 assert_never(done)
 
     def _refund(self, charge_id: str, mandate: Mandate) -> AdminReport:
-        done = admin_actions.refund(self.tx, mandate, PaymentKey(Source.STARS, charge_id))
+        done = admin_actions.refund(self.tx, mandate, charge_id)
         self._tell_action(ActionKind.REFUND, done, 0)
         match done:
             case RefundHeld(payment=payment):
@@ -306,6 +306,8 @@ class MoneyDesk:
                 return AdminReport(key="admin.done_before")
             case UnknownPayment():
                 return AdminReport(key="admin.unknown_payment")
+            case PaidByHand(payment=payment):
+                return by_hand(payment)
             case NotRefundable(state=state):
                 return AdminReport(key="admin.not_refundable", values={"state": state})
             case InsufficientFunds(missing_kopecks=missing_kopecks):

@@ -38,6 +38,25 @@ class AdminReport:
     """Values that are amounts."""
 
 
+def by_hand(payment: Payment) -> AdminReport:
+    """Return what the admin does with a payment that Telegram cannot give back."""
+    kopecks = payment.amount_kopecks
+    return AdminReport(
+        key="admin.paid_by_hand",
+        values={
+            "user": payment.user_id,
+            "rubles": typed_rubles(kopecks),
+            "order": payment.key.external_id,
+        },
+        kopecks={"amount": kopecks},
+    )
+
+
+def typed_rubles(kopecks: int) -> str:
+    """Return an amount as the admin types it."""
+    return f"{kopecks // 100}.{kopecks % 100:02}"
+
+
 @frozen(kw_only=True)
 class ListedPayment:
     """A payment as the admin sees it."""

@@ -8,9 +8,10 @@ from attrs import frozen
 from trt.actors.money_notices import MoneyNotice, notify
 from trt.domain.copy import Copies
 from trt.domain.ids import Cid, UserId
-from trt.domain.payments import PaymentKey, Source
+from trt.domain.money_news import typed_rubles
+from trt.domain.payments import Payment
 from trt.storage import admin_actions, app_events
-from trt.storage.admin_actions import ActionKind, DoneBefore, Mandate, UnknownUser
+from trt.storage.admin_actions import ActionKind, DoneBefore, Mandate, PaidByHand, UnknownUser
 from trt.storage.app_events import AppEvent
 from trt.storage.database import Refusal, Transaction
 from trt.storage.ledger import AlreadyPosted, InsufficientFunds, Posted
@@ -85,7 +86,7 @@ def refund(
     Raises:
         LedgerMismatch: The id stood for another deed before.
     """
-    done = admin_actions.refund(tx, _mandate(deed, now), PaymentKey(Source.STARS, charge_id))
+    done = admin_actions.refund(tx, _mandate(deed, now), charge_id)
     match done:
         case RefundHeld(payment=payment):
             amount_kopecks = payment.amount_kopecks
@@ -99,6 +100,8 @@ def refund(
             return Told(f"done before under --id {deed.action_id}: nothing changed")
         case UnknownPayment():
             return Refused("there is no such payment: copy its charge id from `/payments USER`")
+        case PaidByHand(payment=payment):
+            return Refused(_by_hand(payment))
         case NotRefundable(state=state):
             return Refused(f"it cannot be refunded: it is {state}")
         case InsufficientFunds(missing_kopecks=missing_kopecks):
@@ -108,6 +111,15 @@ def refund(
             )
         case _:
             assert_never(done)
+
+
+def _by_hand(payment: Payment) -> str:
+    return (
+        f"it is a transfer by hand of {_rubles(payment.amount_kopecks)} and no Stars, Telegram "
+        "cannot give it back: send the money back yourself, then `trt ops debit "
+        f"{payment.user_id} {typed_rubles(payment.amount_kopecks)} --reason 'transfer "
+        f"{payment.key.external_id} sent back'`"
+    )
 
 
 def _mandate(deed: Deed, now: datetime) -> Mandate:
@@ -145,4 +157,4 @@ def _follow_up(
 
 
 def _rubles(kopecks: int) -> str:
-    return f"RUB {kopecks // 100}.{kopecks % 100:02}"
+    return f"RUB {typed_rubles(kopecks)}"

@@ -7,7 +7,7 @@ from attrs import frozen
 
 from trt.domain.ids import Cid, UserId
 from trt.domain.ledger import account_of
-from trt.domain.payments import PaymentKey
+from trt.domain.payments import Payment, PaymentKey, Source
 from trt.storage import outside_money, payments
 from trt.storage.database import Refusal, Row, Transaction
 from trt.storage.errors import LedgerMismatch
@@ -51,6 +51,13 @@ class DoneBefore:
 @frozen
 class UnknownUser(Refusal):
     """Nobody with this number has an account; nothing was done."""
+
+
+@frozen(kw_only=True)
+class PaidByHand(Refusal):
+    """It is a transfer, which only the operator can send back; nothing was done."""
+
+    payment: Payment
 
 
 def credit(
@@ -101,16 +108,23 @@ def debit(
 
 
 def refund(
-    tx: Transaction, mandate: Mandate, key: PaymentKey
-) -> RefundHeld | DoneBefore | UnknownPayment | NotRefundable | InsufficientFunds:
-    """Begin to give a payment back.
+    tx: Transaction, mandate: Mandate, external_id: str
+) -> RefundHeld | DoneBefore | UnknownPayment | PaidByHand | NotRefundable | InsufficientFunds:
+    """Begin to give a payment in Stars back.
+
+    Args:
+        tx: The transaction.
+        mandate: Who wants it, and why.
+        external_id: The payment's, as the admin reads it in the list of payments.
 
     Raises:
         LedgerMismatch: The action was another one before.
     """
+    key = PaymentKey(Source.STARS, external_id)
     before = payments.find(tx, key)
     if before is None:
-        return UnknownPayment()
+        transfer = payments.find(tx, PaymentKey(Source.TRANSFER, external_id))
+        return UnknownPayment() if transfer is None else PaidByHand(payment=transfer.payment)
     payment = before.payment
     found = _find(tx, mandate.action_id)
     if found is not None:
