@@ -20,6 +20,7 @@ _KEYS: Final[Mapping[EventName, str]] = {
     EventName.CREDITS_DRIFT: "alarm.drift",
     EventName.PAYMENT_ODD: "alarm.payment_odd",
     EventName.PAYMENT_TAKEN_BACK: "alarm.taken_back",
+    EventName.STARS_FOREIGN: "alarm.stars_foreign",
     EventName.STARS_UNKNOWN: "alarm.stars_unknown",
     EventName.STARS_WENT: "alarm.stars_went",
 }

@@ -55,6 +55,8 @@ class _Found:
 class StarReconciler:
     """Credits what no update told us of, takes back what went back, and names what does not match.
 
+    Only what was paid for an invoice of ours is credited: the list is as old as the bot.
+
     Receives nothing. Each shard looks after its own users; lines of nobody's are the first one's.
     A restart goes on from where the list was read to; reading a line twice changes nothing.
     """
@@ -128,10 +130,25 @@ class StarReconciler:
             return
         found.seen += 1
         known = await parts.db.transact(payments.find, payment.key)
+        if known is None and payment.order_id is None:
+            # Before us others may have sold with this bot: what that bought, they gave.
+            if is_new:
+                self._name_foreign(line)
+            return
         if line.direction is Direction.IN:
             await self._came(payment, known, found)
         elif known is None or known.state in {PaymentState.CREDITED, PaymentState.REFUNDING}:
             await self._went(payment, found)
+
+    def _name_foreign(self, line: StarTransaction) -> None:
+        self._parts.office.events.emit(
+            EventName.STARS_FOREIGN,
+            cid=self._cid(),
+            user_id=line.user_id,
+            external_id=line.charge_id,
+            stars=line.amount_stars,
+            kind=line.direction,
+        )
 
     def _payment(self, line: StarTransaction) -> Payment | None:
         if line.kind != INVOICE_PAYMENT or line.user_id is None or line.amount_stars <= 0:

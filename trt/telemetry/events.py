@@ -70,6 +70,8 @@ class EventName(StrEnum):
     REFUND_ENDED = "REFUND_ENDED"
     ADMIN_ACTION = "ADMIN_ACTION"
     STARS_RECONCILED = "STARS_RECONCILED"
+    STARS_FOREIGN = "STARS_FOREIGN"
+    """Telegram's list has a payment for no invoice of ours, and no update told of it."""
     STARS_UNKNOWN = "STARS_UNKNOWN"
     """A payment that we credited is in no list of Telegram's."""
     STARS_WENT = "STARS_WENT"
@@ -227,6 +229,7 @@ CATALOGUE: Mapping[EventName, Kind] = {
     EventName.REFUND_ENDED: _event(Level.INFO, "cid outcome amount_kopecks", "external_id detail"),
     EventName.ADMIN_ACTION: _event(Level.INFO, "cid kind outcome", "amount_kopecks"),
     EventName.STARS_RECONCILED: _event(Level.INFO, "seen credited taken_back", "unknown other"),
+    EventName.STARS_FOREIGN: _event(Level.WARNING, "cid external_id", "stars kind"),
     EventName.STARS_UNKNOWN: _event(Level.WARNING, "cid external_id", "stars amount_kopecks"),
     EventName.STARS_WENT: _event(Level.WARNING, "external_id stars kind"),
     EventName.BOOKS_AUDITED: _event(Level.INFO, "users", "duration_s"),
