@@ -109,6 +109,14 @@ def test_a_payment_is_credited_once_and_to_one_user(tx: Transaction) -> None:
             """)
 
 
+def test_a_payment_told_again_at_another_rate_is_the_same_payment(tx: Transaction) -> None:
+    first = paid("charge-1", 100)
+    assert isinstance(payments.credit(tx, first, shard=SHARD, **HOW), Posted)
+    again = evolve(first, amount_kopecks=130)
+    assert isinstance(payments.credit(tx, again, shard=SHARD, **HOW), AlreadyPosted)
+    assert has(tx) == (100, 0)
+
+
 def test_held_money_can_be_taken_once(tx: Transaction) -> None:
     give(tx, 100)
     assert isinstance(reserve(tx, 60), Reserved)
