@@ -20,6 +20,9 @@ def test_the_admin_gives_a_payment_back_once(seed: int) -> None:
         anna, admin = w.telegram.user(), till_kit.admin(w)
         charge_id = await till_kit.pays(anna)
         await anna.wait_message("Оплата получена")
+        admin.send(f"/refund {charge_id}")  # and no reason
+        await admin.wait_message("/refund номер_платежа причина")
+        assert (await till_kit.only_payment(w)).state is PaymentState.CREDITED
         admin.send(f"/refund {charge_id} не понравилось")
         await admin.wait_message("Возврат 101,40 ₽")
         admin.send(f"/refund {charge_id} ещё раз")
@@ -31,8 +34,9 @@ def test_the_admin_gives_a_payment_back_once(seed: int) -> None:
         assert kit.count(anna, "возвращён") == 1
         admin.send(f"/refund {charge_id} и ещё раз")
         await admin.wait_message("состояние refunded")
-        [action] = await w.rows("SELECT kind, reason, amount_kopecks FROM admin_actions")
-        assert action == ("refund", "не понравилось", WORTH_KOPECKS)
+        [action] = await w.rows("SELECT kind, reason, amount_kopecks, admin FROM admin_actions")
+        by = f"telegram:{till_kit.ADMIN_ID}"
+        assert action == ("refund", "не понравилось", WORTH_KOPECKS, by)
 
     kit.tell(story, seed, **WITHOUT_A_GIFT)
 
