@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from trt.catalog.loader import load_catalogue
 from trt.catalog.payload import build_input
@@ -64,10 +65,10 @@ def test_the_payload_has_the_vendors_names_and_types_and_nothing_else() -> None:
         "sound": False,
         "z": 1,
     }
-    payload = build_input(card("kling-2.6/text-to-video"), chosen)
+    payload = build_input(card("kling-2.6/text-to-video"), chosen, {})
     assert payload == {"prompt": "x", "aspect_ratio": "16:9", "duration": "5", "sound": False}
     assert payload["sound"] is False
-    assert build_input(card("nano-banana-pro"), {"prompt": "x"}) == {
+    assert build_input(card("nano-banana-pro"), {"prompt": "x"}, {}) == {
         "prompt": "x",
         "aspect_ratio": "1:1",
         "resolution": "1K",
@@ -75,10 +76,21 @@ def test_the_payload_has_the_vendors_names_and_types_and_nothing_else() -> None:
     }
 
 
+def test_a_picture_goes_out_as_the_address_that_kie_gave_it() -> None:
+    banana = card("nano-banana-pro")
+    chosen: dict[str, Value] = {"prompt": "x", "image_input": "telegrams-file-id"}
+    address = "https://files.test/a.jpg"
+    assert build_input(banana, chosen, {"image_input": address})["image_input"] == [address]
+    alone = evolve(banana, params=tuple(evolve(param, is_list=False) for param in banana.params))
+    assert build_input(alone, chosen, {"image_input": address})["image_input"] == address
+    with pytest.raises(AssertionError, match="no address"):
+        build_input(banana, chosen, {})
+
+
 @pytest.mark.parametrize("values", [{}, {"prompt": "x", "resolution": "8K"}, {"prompt": " "}])
 def test_an_order_that_the_card_does_not_take_is_a_bug(values: dict[str, Value]) -> None:
     with pytest.raises(AssertionError):
-        build_input(card("nano-banana-pro"), values)
+        build_input(card("nano-banana-pro"), values, {})
 
 
 @pytest.mark.parametrize(

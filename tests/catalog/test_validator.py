@@ -79,6 +79,9 @@ def test_a_good_record_is_a_card() -> None:
         ("params/1/choices/0/value", "x" * 42, "params[1].choices[0].value"),
         ("params/1/choices/0/label/ru", "x" * 25, "params[1].choices[0].label.ru"),
         ("params/1/kind", "switch", "params[1].choices"),
+        ("params/4/is_list", ..., "params[4].is_list"),
+        ("params/4/default", "a-file-id", "params[4].default"),
+        ("params/4/choices", [], "params[4].choices"),
         ("prices", ..., "prices"),
         ("prices", [], "prices"),
         ("prices", "cheap", "prices"),
@@ -94,6 +97,7 @@ def test_a_good_record_is_a_card() -> None:
         ("prices/2/when", {}, "prices"),
         ("prices/2/when", {"seed": 1}, "prices[2].when"),
         ("prices/2/when", {"prompt": "x"}, "prices[2].when"),
+        ("prices/2/when", {"image_input": "x"}, "prices[2].when"),
         ("params/2/default", ..., "prices"),
     ],
 )

@@ -15,7 +15,16 @@ from trt.catalog.pricing import Tariff
 from trt.domain import callback_data, dialog
 from trt.domain.dialog import Situation, StartJob, Turn
 from trt.domain.ids import CallbackId, ChatId, DraftId, MessageId, UserId
-from trt.domain.inputs import ButtonTapped, CommandSent, MediaSent, Person, TextSent, UserEvent
+from trt.domain.inputs import (
+    ButtonTapped,
+    CommandSent,
+    FileId,
+    FileSent,
+    MediaSent,
+    Person,
+    TextSent,
+    UserEvent,
+)
 from trt.domain.model_card import Catalogue
 from trt.domain.payments import OrderId
 from trt.domain.replies import AnswerCallback, Screen, ScreenId, SendInvoice, SendResult, ShowScreen
@@ -56,6 +65,14 @@ moves = st.one_of(
     st.builds(TextSent, text=texts),
     st.builds(CommandSent, command=st.sampled_from(COMMANDS), argument=st.just("")),
     st.builds(MediaSent, kind=st.just("voice")),
+    st.builds(
+        FileSent,
+        file_id=st.just(FileId("file")),
+        kind=st.sampled_from(["photo", "document", "voice"]),
+        size_bytes=st.sampled_from([None, 1, 30_000_000]),
+        mime_type=st.sampled_from([None, "image/jpeg", "audio/ogg"]),
+        caption=texts,
+    ),
     st.sampled_from(STALE) | st.text(max_size=20),
 )
 """A number presses that button of the last screen; a text taps such data."""

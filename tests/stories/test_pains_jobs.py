@@ -144,7 +144,7 @@ def test_pain_24_no_order_that_the_form_lets_through_is_refused_by_kie() -> None
                 for choice in param.choices:
                     values = {param.name: choice.value}
                     complete = form.complete(card, {"prompt": "лиса", **values})
-                    payload = build_input(card, complete)
+                    payload = build_input(card, complete, {})
                     model = checked_model(card.model_id, payload)  # raises what KIE would answer
                     credits_ = Decimal(str(model.credits(payload)))
                     assert credits_ == card.quote(complete).price_credits

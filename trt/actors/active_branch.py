@@ -23,6 +23,7 @@ from trt.actors.leased_database import LeasedDatabase
 from trt.actors.money_branch import MoneyBranch, checkout_of
 from trt.actors.pace import Pace
 from trt.actors.parts import Parts, ShardParts
+from trt.actors.picture_courier import PictureCourier
 from trt.actors.refusals import RefusalParts, Refusals, Refuse
 from trt.actors.result_sending import ResultCourier
 from trt.actors.sending import RETRY_S, Courier
@@ -104,6 +105,7 @@ class Wiring:
         job_parts = JobParts(
             db=self.db,
             kie=parts.gate,
+            pictures=PictureCourier(telegram=parts.telegram, kie=parts.kie),
             clerk=self.clerk,
             board=self.clerk.board,
             sources=parts.sources,

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from trt.actors.happening import Happening
 from trt.actors.job_board import JobBoard
+from trt.actors.picture_courier import PictureCourier
 from trt.actors.settlement import Clerk
 from trt.domain.ids import JobId, TaskId
 from trt.domain.job import Job
@@ -26,6 +27,7 @@ class JobParts:
 
     db: Database
     kie: KIEGate
+    pictures: PictureCourier
     clerk: Clerk
     board: JobBoard
     sources: Sources

@@ -1,11 +1,15 @@
 """Submission: how one order gets to KIE: its turn in the queue, one call, and again if need be."""
 
+from collections.abc import Mapping
 from typing import assert_never
 
 import trio
 
 from trt.actors.job_hand import JobHand
+from trt.actors.picture_courier import Carried, NotNow, Spoiled
 from trt.catalog.payload import build_input
+from trt.domain import pictures
+from trt.domain.inputs import FileId
 from trt.domain.job import Job
 from trt.domain.job_timing import place_shown_s, submit_delay_s
 from trt.domain.model_card import ModelCard
@@ -22,12 +26,14 @@ FIRST_PLACE_S = 1.0
 
 
 class Submission:
-    """The tries of one order; owns only the pause before the next one."""
+    """The tries of one order; owns the pause before the next one, and where its pictures are."""
 
     def __init__(self, hand: JobHand, job: Job) -> None:
         self._hand = hand
         self._pause_s = self._unserved_s(job)
         self._was_unavailable = job.attempt > 0
+        self._addresses: Mapping[str, str] = {}
+        self._vain_carries = 0
 
     async def submit(self, ctx: Context[object], job: Job) -> Job | None:
         """Hand the order to KIE when its turn has come; the job that comes back may be the same."""
@@ -41,6 +47,9 @@ class Submission:
         if self._is_too_late(job, card):
             late = Reason.KIE_UNAVAILABLE if self._was_unavailable else Reason.DEADLINE
             return await self._hand.fail(job, late)
+        attached = pictures.attached(card, job.params)
+        if attached.keys() != self._addresses.keys():
+            return await self._carry(ctx, job, attached)
         with parts.kie.queued(job.user_id) as ticket:
             try:
                 waiting = await self._stand_in_line(ctx, job, card, ticket)
@@ -58,6 +67,38 @@ class Submission:
             if announced is None:
                 return None
             return await self._order(announced, card, ticket)
+
+    async def _carry(
+        self, ctx: Context[object], job: Job, attached: Mapping[str, FileId]
+    ) -> Job | None:
+        """Hand the order's pictures to KIE's file service, before anything is ordered.
+
+        So the row stays `RESERVED`: whoever takes the job over carries them once more.
+        """
+        outcome: Carried | Spoiled | NotNow = NotNow(why="not done in time")
+        left_s = max(0.0, self._hand.left_s(job.deadline_at))
+        with ctx.stop.interrupts(trio.current_time() + left_s):
+            outcome = await self._hand.parts.pictures.carry(job.job_id, attached)
+        if ctx.is_stopping and isinstance(outcome, NotNow):
+            return job
+        name = type(outcome).__name__
+        match outcome:
+            case Carried(addresses=addresses):
+                self._tell_upload(job, name)
+                self._addresses, self._pause_s = addresses, 0.0
+                return job
+            case Spoiled(reason=reason, detail=detail):
+                self._tell_upload(job, name, reason_code=reason, detail=detail)
+                return await self._hand.fail(job, reason)
+            case NotNow(why=why, retry_after_s=retry_after_s):
+                self._tell_upload(job, name, detail=why, retry_after_s=retry_after_s)
+                self._vain_carries += 1
+                self._was_unavailable = True
+                chance = self._hand.chance()
+                self._pause_s = submit_delay_s(self._vain_carries, chance, retry_after_s)
+                return job
+            case _:
+                assert_never(outcome)
 
     async def _stand_in_line(
         self, ctx: Context[object], job: Job, card: ModelCard, ticket: Ticket
@@ -98,7 +139,7 @@ class Submission:
             outcome = await parts.kie.create_task(
                 ticket,
                 job.model_id,
-                build_input(card, job.params),
+                build_input(card, job.params, self._addresses),
                 parts.callback_url(job.job_id),
             )
         except KIEUnavailable as unavailable:
@@ -152,6 +193,9 @@ class Submission:
         """
         whole_s = (job.deadline_at - job.created_at).total_seconds()
         return self._hand.left_s(job.deadline_at) <= min(card.duration_s, whole_s / 2)
+
+    def _tell_upload(self, job: Job, outcome: str, **fields: FieldValue) -> None:
+        self._hand.tell(job, EventName.KIE_UPLOAD, outcome=outcome, **fields)
 
     def _tell_submit(self, job: Job, outcome: str, **fields: FieldValue) -> None:
         name = EventName.KIE_SUBMIT

@@ -24,12 +24,16 @@ def check_card(card: ModelCard, fields: Fields, *, are_prices_read: bool) -> Non
     _check_form(card, fields)
     for at, param in enumerate(card.params):
         _check_default(param, f"params[{at}]", fields)
-        if param.kind is not ParamKind.TEXT:
+        if _has_choices(param):
             _check_choices(param, f"params[{at}]", fields)
     _check_example(card, fields)
     if are_prices_read:
         _check_prices(card, fields)
     _check_size("model_id", card.model_id, tap.OpenModel(card.model_id), fields)
+
+
+def _has_choices(param: Param) -> bool:
+    return param.kind in {ParamKind.CHOICE, ParamKind.SWITCH}
 
 
 def _check_form(card: ModelCard, fields: Fields) -> None:
@@ -42,7 +46,10 @@ def _check_form(card: ModelCard, fields: Fields) -> None:
 
 
 def _check_default(param: Param, path: str, fields: Fields) -> None:
-    if param.default is not None and not form.is_good(param, param.default):
+    if param.kind is ParamKind.PICTURE and param.default is not None:
+        mend = "Remove the default: only the user has the picture."
+        fields.note(f"{path}.default", param.default, "no default", mend)
+    elif param.default is not None and not form.is_good(param, param.default):
         allowed = ", ".join(repr(choice.value) for choice in param.choices) or "a fitting text"
         fields.note(f"{path}.default", param.default, allowed, "Take one of the choices.")
 
@@ -107,8 +114,8 @@ def _check_conditions(card: ModelCard, params: dict[str, Param], fields: Fields)
     for at, row in enumerate(card.prices):
         for name, value in row.when.items():
             param = params.get(name)
-            if param is None or param.kind is ParamKind.TEXT:
-                allowed = ", ".join(n for n, p in params.items() if p.kind is not ParamKind.TEXT)
+            if param is None or not _has_choices(param):
+                allowed = ", ".join(n for n, p in params.items() if _has_choices(p))
                 mend = "Price by a choice or a switch of this model."
                 fields.note(f"prices[{at}].when", name, allowed or "no condition", mend)
                 is_sound = False

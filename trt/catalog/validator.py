@@ -103,6 +103,8 @@ def _param(fields: Fields) -> Param:
         length_min = fields.integer("length_min", 1, MESSAGE_MAX, 1)
         length_max = fields.integer("length_max", length_min, MESSAGE_MAX)
         param = evolve(param, length_min=length_min, length_max=length_max)
+    elif kind is ParamKind.PICTURE:
+        param = evolve(param, is_list=fields.flag("is_list"))
     else:
         param = evolve(param, choices=tuple(_choice(each) for each in fields.records("choices")))
     fields.close()

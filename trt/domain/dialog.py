@@ -113,6 +113,8 @@ def step(session: Session, person: Person, event: Event, situation: Situation) -
             return wallet_steps.news(scene)
         case FileSent() if (taken := wallet_steps.receipt(scene, event)) is not None:
             return taken
+        case MediaSent() | FileSent() if (taken := order_steps.pictured(scene, event)) is not None:
+            return taken
         case MediaSent() | FileSent():
             words = scene.copy.text("stray.media")
             return order_steps.resume(scene, "media", words, Reason.UNSUPPORTED_UPDATE)

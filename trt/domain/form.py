@@ -73,6 +73,8 @@ def is_good(param: Param, value: Value) -> bool:
     """Say whether a value, remembered or repeated, is still one that the model takes."""
     if param.kind is ParamKind.TEXT:
         return isinstance(value, str) and check_text(param, value) == Answered(value)
+    if param.kind is ParamKind.PICTURE:
+        return isinstance(value, str) and bool(value)
     choice = choice_of(param, value)
     return choice is not None and type(choice.value) is type(value)
 

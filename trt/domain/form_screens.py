@@ -3,7 +3,7 @@
 from typing import Final
 
 from trt.domain import callback_data as tap
-from trt.domain import form
+from trt.domain import form, pictures
 from trt.domain.copy import Copy
 from trt.domain.ids import DraftId
 from trt.domain.menu_screens import button, home_row
@@ -81,10 +81,14 @@ def question(model: ModelCard, draft: Draft, copy: Copy, trouble: str = "") -> S
     ]
     if param.kind is ParamKind.TEXT:
         paragraphs.append(copy.text("question.length", length_max=param.length_max))
+        paragraphs.append(_invitation(model, draft, param, copy))
+    elif param.kind is ParamKind.PICTURE:
+        paragraphs.append(copy.text("question.picture"))
+    if param.kind in {ParamKind.TEXT, ParamKind.PICTURE}:
         if param.name in draft.values:
-            current = excerpt(str(draft.values[param.name]))
+            current = excerpt(_said(param, draft.values[param.name], copy))
             paragraphs.append(copy.text("question.current", value=current))
-        answers = _text_answers(model, draft, param, copy)
+        answers = _typed_answers(model, draft, param, copy)
     else:
         answers = _choice_answers(model, draft, param, copy)
     return Screen(
@@ -101,13 +105,24 @@ def _leave_row(draft_id: DraftId, copy: Copy) -> tuple[Button, ...]:
     )
 
 
-def _text_answers(model: ModelCard, draft: Draft, param: Param, copy: Copy) -> Keyboard:
+def _invitation(model: ModelCard, draft: Draft, param: Param, copy: Copy) -> str:
+    """Say at the description that a picture may come with it, or is there already."""
+    taker = pictures.param_of(model)
+    if taker is None or param is not example_param(model):
+        return ""
+    is_attached = taker.name in draft.values
+    return copy.text("question.attached" if is_attached else "question.may_attach")
+
+
+def _typed_answers(model: ModelCard, draft: Draft, param: Param, copy: Copy) -> Keyboard:
     rows: list[tuple[Button, ...]] = []
     if param.name in draft.values:
         rows.append((button(copy.plain("button.keep"), tap.KeepValue(draft.draft_id)),))
     if not param.is_required:
         nothing = tap.SetValue(draft.draft_id, param.name, "")
-        rows.append((button(copy.plain("button.unset"), nothing),))
+        is_picture = param.kind is ParamKind.PICTURE
+        words = copy.plain("button.no_picture" if is_picture else "button.unset")
+        rows.append((button(words, nothing),))
     elif param is example_param(model):
         rows.append((button(copy.plain("button.example"), tap.UseExample(draft.draft_id)),))
     return tuple(rows)
@@ -212,6 +227,8 @@ def _said(param: Param, value: Value | None, copy: Copy) -> str:
     """Return a value in words."""
     if value is None:
         return copy.plain("choice.none")
+    if param.kind is ParamKind.PICTURE:
+        return copy.plain("choice.attached")
     choice = form.choice_of(param, value)
     return copy.pick(choice.label) if choice is not None else str(value)
 

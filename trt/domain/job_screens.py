@@ -28,6 +28,9 @@ FAILURE_KEYS: Final[Mapping[Reason, str]] = {
     Reason.DEADLINE: "failure.deadline",
     Reason.DELIVERY_FAILED: "failure.delivery",
     Reason.MODEL_DISABLED: "failure.disabled",
+    Reason.PICTURE_TOO_BIG: "failure.picture_too_big",
+    Reason.PICTURE_GONE: "failure.picture_gone",
+    Reason.PICTURE_UNFIT: "failure.picture_unfit",
     Reason.USER_CANCELLED: "failure.cancelled",
 }
 """Every other reason is our own fault and says so: `failure.crashed`."""

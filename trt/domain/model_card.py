@@ -38,6 +38,8 @@ class ParamKind(StrEnum):
     TEXT = "text"
     CHOICE = "choice"
     SWITCH = "switch"
+    PICTURE = "picture"
+    """Its value is Telegram's file_id until the order goes to KIE."""
 
 
 @frozen(kw_only=True)
@@ -63,6 +65,8 @@ class Param:
     length_min: int = 1
     length_max: int = 4000
     """Characters of a text."""
+    is_list: bool = False
+    """Whether KIE takes a picture as a list of addresses, not as one address."""
 
 
 @frozen(kw_only=True)

@@ -6,9 +6,10 @@ from typing import Final, assert_never
 from attrs import evolve
 
 from trt.domain import callback_data as tap
-from trt.domain import form, form_screens, menu_screens
+from trt.domain import form, form_screens, menu_screens, pictures
 from trt.domain.copy import Copy
 from trt.domain.ids import ModelId
+from trt.domain.inputs import FileSent, MediaSent
 from trt.domain.job import Job
 from trt.domain.model_card import ModelCard, Param, ParamKind, Value
 from trt.domain.reasons import Reason
@@ -109,7 +110,8 @@ def _screen(scene: Scene, card: ModelCard, draft: Draft, trouble: str = "") -> S
     if draft.asking is not None:
         return form_screens.question(card, draft, scene.copy, trouble)
     if form.next_question(card, draft.values) is not None:
-        return form_screens.card(card, scene.copy)
+        screen = form_screens.card(card, scene.copy)
+        return evolve(screen, text=_joined(trouble, screen.text))
     balance_kopecks = scene.situation.balance_kopecks
     screen = form_screens.confirmation(card, draft, scene.copy, balance_kopecks)
     return evolve(screen, text=_joined(trouble, screen.text))
@@ -182,7 +184,9 @@ def typed(scene: Scene, draft: Draft, text: str) -> Turn:
         words, reason = scene.copy.text("stray.confirm"), Reason.STATE_MISMATCH
         return _show(scene, "text_answer", card, draft, trouble=words, reason=reason)
     if param.kind is not ParamKind.TEXT:
-        words, reason = scene.copy.text("stray.choice"), Reason.VALIDATION_FAIL
+        is_picture = param.kind is ParamKind.PICTURE
+        words = scene.copy.text("stray.picture" if is_picture else "stray.choice")
+        reason = Reason.VALIDATION_FAIL
         asking = evolve(draft, asking=param.name)
         return _show(scene, "text_answer", card, asking, trouble=words, reason=reason)
     return _typed_text(scene, card, draft, param, text)
@@ -207,6 +211,44 @@ def _typed_text(scene: Scene, card: ModelCard, draft: Draft, param: Param, text:
     asking = evolve(draft, asking=param.name)
     reason = Reason.VALIDATION_FAIL
     return _show(scene, "text_answer", card, asking, trouble=trouble, reason=reason)
+
+
+def pictured(scene: Scene, sent: FileSent | MediaSent) -> Turn | None:
+    """Take a picture for the open order, and its caption as the answer to an open text question.
+
+    Returns None for what is not meant as a picture of this order.
+    """
+    draft = scene.session.draft
+    card = None if draft is None else scene.situation.catalogue.find(draft.model_id)
+    if draft is None or card is None:
+        return None
+    param = pictures.param_of(card, draft.asking)
+    if param is None:
+        return None
+    draft, judged = form.mend(card, draft), pictures.check(sent)
+    match judged:
+        case pictures.Attached(file_id):
+            return _attached(scene, card, _with(draft, param, file_id), sent)
+        case pictures.TooBig():
+            trouble = scene.copy.text("invalid.picture_too_big")
+        case pictures.NoPicture() if draft.asking != param.name:
+            return None
+        case pictures.NoPicture():
+            trouble = scene.copy.text("invalid.no_picture")
+        case _:
+            assert_never(judged)
+    reason = Reason.VALIDATION_FAIL
+    return _show(scene, "picture_answer", card, draft, trouble=trouble, reason=reason)
+
+
+def _attached(scene: Scene, card: ModelCard, draft: Draft, sent: FileSent | MediaSent) -> Turn:
+    caption = sent.caption if isinstance(sent, FileSent) else ""
+    asked = None if draft.asking is None else card.param(draft.asking)
+    if asked is None or asked.kind is ParamKind.PICTURE:
+        asked = form.next_question(card, draft.values)
+    if caption.strip() and asked is not None and asked.kind is ParamKind.TEXT:
+        return _typed_text(scene, card, draft, asked, caption)
+    return _advance(scene, "picture_answer", card, draft)
 
 
 def _with(draft: Draft, param: Param, value: Value) -> Draft:

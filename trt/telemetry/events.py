@@ -42,6 +42,8 @@ class EventName(StrEnum):
     TASK_STATE = "TASK_STATE"
     TASK_COMPLETED = "TASK_COMPLETED"
     KIE_SUBMIT = "KIE_SUBMIT"
+    KIE_UPLOAD = "KIE_UPLOAD"
+    """The pictures of an order went to KIE's file service, or did not."""
     KIE_POLL = "KIE_POLL"
     KIE_CALLBACK = "KIE_CALLBACK"
     KIE_CALLBACK_REFUSED = "KIE_CALLBACK_REFUSED"
@@ -199,6 +201,9 @@ CATALOGUE: Mapping[EventName, Kind] = {
         Level.INFO,
         "cid job_id outcome",
         "attempt task_id reason_code code detail retry_after_s duration_s",
+    ),
+    EventName.KIE_UPLOAD: _event(
+        Level.INFO, "cid job_id outcome", "reason_code detail retry_after_s"
     ),
     EventName.KIE_POLL: _event(
         Level.DEBUG, "cid job_id outcome", "attempt task_id phase code detail duration_s credits"

@@ -71,6 +71,7 @@ COUNTED: Mapping[EventName, tuple[Counted, ...]] = {
         Counted("trt_jobs_completed", "Generations by how they ended", ("outcome", "reason_code")),
     ),
     EventName.KIE_SUBMIT: (Counted("trt_kie_submits", "createTask calls", ("outcome",)),),
+    EventName.KIE_UPLOAD: (Counted("trt_kie_uploads", "Orders' pictures", ("outcome",)),),
     EventName.KIE_POLL: (Counted("trt_kie_polls", "recordInfo calls", ("outcome",)),),
     EventName.KIE_CALLBACK: (Counted("trt_kie_callbacks", "Callbacks taken from KIE"),),
     EventName.KIE_CALLBACK_REFUSED: (
