@@ -88,7 +88,7 @@ def test_checking_the_registry_shows_every_model_with_its_prices(
     by_model = dict(line.split(": ", 1) for line in lines)
     assert by_model["prices"] == "credits x 0.005 USD x 78.0 RUB x 2.0"
     # 18 and 24 credits at half a cent, 78 rubles and twice the vendor's price.
-    assert by_model["nano-banana-pro"] == "4 parameters, RUB 14.04, 14.04, 18.72"
+    assert by_model["nano-banana-pro"] == "5 parameters, RUB 14.04, 14.04, 18.72"
     assert by_model.keys() >= {"z-image", "kling-2.6/text-to-video"}
 
 

@@ -9,6 +9,8 @@ from attrs import define, field
 
 from trt.actors.delivery import Delivery, DeliveryParts, RowsWaiting
 from trt.actors.last_call import Closing, LastCall
+from trt.actors.result_sending import ResultCourier
+from trt.actors.sending import Courier
 from trt.storage.database import Database
 from trt.supervision import Backoff, Child, Context, Mailbox, Strategy, Supervisor, Tree
 from trt.testing.virtual_time import VirtualSources
@@ -86,7 +88,11 @@ async def test_delivery_claims_nothing_once_the_word_is_given(*, is_on: bool) ->
         db=cast("Database", db),
         sources=VirtualSources(0),
         events=nothing,
-        courier=nothing,
+        courier=Courier(
+            telegram=nothing,
+            results=ResultCourier(telegram=nothing, kie=nothing, events=nothing, retry_s=1.0),
+            taps=nothing,
+        ),
         clerk=cast("Any", Clerkless()),
         closing=closing,
         wake=lambda: None,
