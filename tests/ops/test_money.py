@@ -3,9 +3,9 @@
 import pytest
 
 from tests.ops.samples import CID, NOW, SHARD, USER
-from trt.actors.money_desk import kopecks_of
 from trt.catalog.copy_loader import load_copies
 from trt.cli import main
+from trt.domain.admin_orders import kopecks_of
 from trt.domain.payments import Payment, PaymentKey, Source
 from trt.ops.database_door import Door
 from trt.ops.money import Deed, Refused, Told, adjust, refund

@@ -24,6 +24,7 @@ from trt.storage.sqlite_connection import connect
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 EPOCH = 7
 SHARD = Shard(0)
+OTHER_SHARD = Shard(1)
 CID = Cid("0badcafe")
 BOT = BotId(99)
 USER = UserId(1001)

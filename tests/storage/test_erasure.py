@@ -49,7 +49,15 @@ def says(tx: Transaction, row: InboxRow, *, is_sent: bool = True) -> None:
 
 
 def erased(tx: Transaction) -> None:
-    erasure.erase(tx, user_id=USER, chat_id=ChatId(USER), bot_id=BOT, update_id=ASKS, epoch=EPOCH)
+    erasure.erase(
+        tx,
+        user_id=USER,
+        chat_id=ChatId(USER),
+        bot_id=BOT,
+        update_id=ASKS,
+        shard=SHARD,
+        epoch=EPOCH,
+    )
 
 
 def left(tx: Transaction, sql: str) -> list[object]:

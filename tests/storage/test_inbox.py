@@ -3,7 +3,7 @@
 from attrs import evolve
 
 from tests.storage.engine import NotingTransaction
-from tests.storage.samples import BOT, EPOCH, NOW, SHARD, USER, inbox_row, later
+from tests.storage.samples import BOT, EPOCH, NOW, OTHER_SHARD, SHARD, USER, inbox_row, later
 from trt.domain.ids import BotId, Shard, UpdateId
 from trt.domain.reasons import Reason
 from trt.storage import inbox
@@ -77,7 +77,8 @@ def test_pruning_forgets_only_what_ended_long_ago(tx: Transaction) -> None:
     inbox.store(tx, [inbox_row(1), inbox_row(2), inbox_row(3)])
     end(tx, 1, at_s=-100)
     end(tx, 2, at_s=+100)
-    assert inbox.prune(tx, before=NOW, limit=9) == 1
+    assert inbox.prune(tx, shard=OTHER_SHARD, before=NOW, limit=9) == 0
+    assert inbox.prune(tx, shard=SHARD, before=NOW, limit=9) == 1
     assert inbox.store(tx, [inbox_row(1), inbox_row(2), inbox_row(3)]) == {1}
 
 
@@ -85,10 +86,10 @@ def test_pruning_goes_in_slices_oldest_first(tx: Transaction) -> None:
     inbox.store(tx, [inbox_row(n) for n in range(1, 6)])
     for n in range(1, 6):
         end(tx, n, at_s=-10 * n)
-    assert inbox.prune(tx, before=NOW, limit=2) == 2
+    assert inbox.prune(tx, shard=SHARD, before=NOW, limit=2) == 2
     left = tx.execute("SELECT update_id FROM inbox ORDER BY update_id").rows
     assert [update_id for (update_id,) in left] == [1, 2, 3]
-    assert [inbox.prune(tx, before=NOW, limit=2) for _ in range(3)] == [2, 1, 0]
+    assert [inbox.prune(tx, shard=SHARD, before=NOW, limit=2) for _ in range(3)] == [2, 1, 0]
 
 
 def test_a_users_oldest_update_is_the_one_to_handle_first(tx: Transaction) -> None:

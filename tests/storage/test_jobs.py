@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from attrs import evolve
 
-from tests.storage.samples import EPOCH, SHARD, USER, job, later
+from tests.storage.samples import EPOCH, OTHER_SHARD, SHARD, USER, job, later
 from trt.domain.ids import JobId, MessageId, ModelId, Shard, TaskId, UserId
 from trt.domain.job import Job, JobState
 from trt.domain.reasons import Reason
@@ -148,10 +148,11 @@ def test_callbacks_are_forgotten_when_their_jobs_no_longer_need_them(tx: Transac
     jobs.insert(tx, job(2), shard=SHARD, epoch=EPOCH)
     for number in (1, 2, 3):
         kie_callbacks.store(tx, job(number).job_id, TaskId("t"), later(number))
-    assert kie_callbacks.prune(tx, before=later(1), limit=9) == 0
-    assert kie_callbacks.prune(tx, before=later(9), limit=1) == 1
+    assert kie_callbacks.prune(tx, shard=SHARD, before=later(1), limit=9) == 0
+    assert kie_callbacks.prune(tx, shard=OTHER_SHARD, before=later(9), limit=9) == 0
+    assert kie_callbacks.prune(tx, shard=SHARD, before=later(9), limit=1) == 1
     assert kie_callbacks.task_of(tx, job(1).job_id) is None
-    assert kie_callbacks.prune(tx, before=later(9), limit=9) == 1
+    assert kie_callbacks.prune(tx, shard=SHARD, before=later(9), limit=9) == 1
     assert kie_callbacks.task_of(tx, job(2).job_id) == "t"
 
 
@@ -307,10 +308,11 @@ def test_calls_are_forgotten_a_while_after_their_jobs_ended_for_good(tx: Transac
     jobs.move(tx, may_come_late, JobState.FAILED, epoch=EPOCH, now=later(2), look_again_at=later(9))
     orphan = evolve(job(6), attempt=1)  # of a job that is gone
     job_attempts.begin(tx, orphan, epoch=EPOCH, now=later(1))
-    assert job_attempts.prune(tx, before=later(30), limit=9) == 1
+    assert job_attempts.prune(tx, shard=OTHER_SHARD, before=later(99), limit=9) == 0
+    assert job_attempts.prune(tx, shard=SHARD, before=later(30), limit=9) == 1
     assert job_attempts.of_job(tx, orphan.job_id) == []
-    assert job_attempts.prune(tx, before=later(31), limit=2) == 2
-    assert job_attempts.prune(tx, before=later(31), limit=2) == 1
+    assert job_attempts.prune(tx, shard=SHARD, before=later(31), limit=2) == 2
+    assert job_attempts.prune(tx, shard=SHARD, before=later(31), limit=2) == 1
     assert job_attempts.of_job(tx, ended[0].job_id) == []
     assert job_attempts.of_job(tx, may_come_late.job_id)
     assert job_attempts.of_job(tx, running.job_id)

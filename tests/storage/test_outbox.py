@@ -3,7 +3,7 @@
 import pytest
 from attrs import evolve
 
-from tests.storage.samples import CHAT, CID, EPOCH, NOW, SHARD, later
+from tests.storage.samples import CHAT, CID, EPOCH, NOW, OTHER_SHARD, SHARD, later
 from trt.domain.ids import CallbackId, ChatId, JobId, MessageId, Shard
 from trt.domain.model_card import OutputKind
 from trt.domain.replies import (
@@ -196,9 +196,10 @@ def test_pruning_forgets_only_what_ended_long_ago_in_slices(tx: Transaction) -> 
         rows = tx.execute("SELECT outbox_id FROM outbox ORDER BY outbox_id")
         return [outbox_id for (outbox_id,) in rows]
 
-    assert outbox.prune(tx, before=later(-98), limit=1) == 1
+    assert outbox.prune(tx, shard=OTHER_SHARD, before=later(-98), limit=9) == 0
+    assert outbox.prune(tx, shard=SHARD, before=later(-98), limit=1) == 1
     assert left() == ids[1:]
-    assert outbox.prune(tx, before=later(-98), limit=9) == 1
+    assert outbox.prune(tx, shard=SHARD, before=later(-98), limit=9) == 1
     assert left() == ids[2:]
 
 

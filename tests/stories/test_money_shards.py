@@ -4,32 +4,21 @@ import pytest
 
 from tests.conftest import LogOfTest
 from tests.stories import kit, till_kit
+from tests.stories.shard_kit import assert_nothing_crossed, each_leads_one, users_of
 from tests.stories.till_kit import ADMIN_ID, WORTH_KOPECKS
 from trt.actors.chore import FIRST_AFTER_S
-from trt.domain.ids import UserId
 from trt.domain.payments import PaymentState
-from trt.domain.shard import shard_of
 from trt.sandbox.telegram_user import FakeUser
 from trt.telemetry.events import EventName
-from trt.testing.world import Instance, World
+from trt.testing.world import World
 
 TWO = {"environment": {"SHARDS": "2", "WELCOME_BALANCE_RUB": "0", "ADMIN_ID": str(ADMIN_ID)}}
 HOUR_S = 3600.0
 
 
-async def each_leads_one(w: World) -> tuple[Instance, Instance]:
-    first, second = w.bot, await w.start()
-    await w.settled(1)
-    await w.depose(1)
-    await w.settled(3)
-    assert [first.leads(0), second.leads(1)] == [True, True]
-    return first, second
-
-
 def one_of_each(w: World) -> list[FakeUser]:
     """Return a user of each shard, in order."""
-    users = [w.telegram.user(first_name=f"Гость{n}") for n in range(24)]
-    return [next(one for one in users if shard_of(UserId(one.user_id), 2) == n) for n in (0, 1)]
+    return [users_of(w, 0)[0], users_of(w, 1)[0]]
 
 
 async def serve_again(w: World, *, apart: bool) -> None:
@@ -84,6 +73,8 @@ def test_lost_payments_and_chargebacks_of_both_shards_are_found_once(
         assert len(w.told(EventName.PAYMENT_TAKEN_BACK)) == 2
         assert len(w.told(EventName.STARS_WENT)) == 1  # of nobody's, and so the first one's
         assert not w.told(EventName.STARS_UNKNOWN)
+        if apart:
+            await assert_nothing_crossed(w)
 
     kit.tell(story, seed, **TWO)
 
@@ -172,5 +163,6 @@ def test_an_alarm_is_written_by_the_shard_in_which_it_was_raised(
         )
         leases = await w.rows("SELECT epoch FROM lease WHERE name = :it", it=f"shard-{shard}")
         assert rows == [(shard, leases[0][0])]
+        await assert_nothing_crossed(w)
 
     kit.tell(story, 0, **TWO)

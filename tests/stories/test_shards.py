@@ -4,40 +4,27 @@ import pytest
 import trio
 
 from tests.stories import job_kit, kit
+from tests.stories.shard_kit import assert_nothing_crossed, each_leads_one, users_of
 from trt.domain.ids import UserId
 from trt.domain.shard import shard_of
 from trt.sandbox.kie_script import KIEOptions
 from trt.sandbox.telegram_user import FakeUser
 from trt.telemetry.events import EventName
-from trt.testing.world import Instance, World
+from trt.testing.world import World
 
 TWO = {"SHARDS": "2"}
 
 
-async def _each_leads_one(w: World) -> tuple[Instance, Instance]:
-    """Return the instance that leads shard 0 and the one that leads shard 1."""
-    first, second = w.bot, await w.start()
-    await w.settled(1)
-    assert [first.leads(0), first.leads(1)] == [True, True]
-    await w.depose(1)
-    await w.settled(3)
-    assert [first.leads(0), first.leads(1)] == [True, False]
-    assert [second.leads(0), second.leads(1)] == [False, True]
-    return first, second
-
-
 def _one_of_each(w: World) -> list[FakeUser]:
     """Return two users of each shard."""
-    users = [w.telegram.user(first_name=f"Гость{n}") for n in range(24)]
-    by_shard = [[one for one in users if shard_of(UserId(one.user_id), 2) == n] for n in (0, 1)]
-    return [*by_shard[0][:2], *by_shard[1][:2]]
+    return [*users_of(w, 0), *users_of(w, 1)]
 
 
 @pytest.mark.parametrize("door", [0, 1])
 @kit.SEEDS
 def test_two_instances_lead_a_shard_each_and_serve_all_by_either_door(seed: int, door: int) -> None:
     async def story(w: World) -> None:
-        pair = await _each_leads_one(w)
+        pair = await each_leads_one(w)
         w.lead_posts_to(pair[door])
         users = _one_of_each(w)
         async with trio.open_nursery() as nursery:
@@ -56,6 +43,7 @@ def test_two_instances_lead_a_shard_each_and_serve_all_by_either_door(seed: int,
                 user=user.user_id,
             )
             assert rows == [(shard,)]
+        await assert_nothing_crossed(w)
         assert not w.told(EventName.PASSIVE_REJECT)
         assert await _earned(w) == [2 * kit.PICTURE_KOPECKS] * 2
 
@@ -77,7 +65,7 @@ async def _earned(w: World) -> list[int]:
 @kit.SEEDS
 def test_who_is_left_alone_leads_both_shards(seed: int) -> None:
     async def story(w: World) -> None:
-        first, second = await _each_leads_one(w)
+        first, second = await each_leads_one(w)
         w.lead_posts_to(second)
         await first.stop()
         await w.settled(0.3)
@@ -103,7 +91,7 @@ def test_each_shard_has_its_keeper_and_the_first_does_what_is_done_once(seed: in
             {one.name for one in keeper.children[0].children} for keeper in keepers.children
         )
         assert second < first
-        assert first - second == {"webhook", "menu", "auditor", "janitor"}
+        assert first - second == {"webhook", "menu", "auditor"}
 
     kit.tell(story, seed, environment=TWO)
 
@@ -116,7 +104,7 @@ def test_two_leaders_together_stay_within_kies_limit(seed: int, is_left_alone: b
     async def story(w: World) -> None:
         users = _one_of_each(w)
         await job_kit.has_accounts(users)
-        first, second = await _each_leads_one(w)
+        first, second = await each_leads_one(w)
         w.lead_posts_to(second)
         await job_kit.order_at_once(w, users * 10)
         await job_kit.called(w, 10)

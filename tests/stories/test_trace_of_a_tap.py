@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.stories import kit, till_kit
+from tests.stories.shard_kit import users_of
 from tests.stories.till_kit import WITH_ADMIN, WITHOUT_A_GIFT
 from trt.domain.ids import Cid
 from trt.ops.story import Place, Story, story_of
@@ -188,3 +189,32 @@ def test_what_an_admin_did_is_told_with_the_reason(seed: int, kind: str) -> None
         assert str(anna.user_id) not in deed
 
     kit.tell(story, seed, **WITH_ADMIN)
+
+
+@kit.SEEDS
+def test_an_admins_order_is_told_from_the_command_to_the_answer_of_the_other_shard(
+    seed: int,
+) -> None:
+    async def story(w: World) -> None:
+        admin, user = till_kit.admin(w), users_of(w, 0)[0]  # the admin's own shard is the other
+        await till_kit.starts(admin)
+        await till_kit.starts(user)
+        admin.send(f"/credit {user.user_id} 100 извините")
+        await user.wait_message("100 ₽")
+        await w.settled(5)
+        number, cid = (await w.rows("SELECT update_id, cid FROM inbox WHERE update_id > 0"))[-1]
+        tale = await told(w, Cid(cid))
+        assert_told_in_order(
+            tale,
+            [
+                (Place.INBOX, f"message received (update {number}, shard 1)"),
+                (Place.EVENT, "ADMIN_ACTION kind=credit outcome=SentOn"),
+                (Place.ADMIN, "by telegram:700000001: извините"),
+                (Place.MONEY, "100.00 RUB moved (admin_credit)"),
+                (Place.EVENT, "ADMIN_ACTION kind=credit outcome=Posted"),
+            ],
+        )
+        received = [step.what for step in tale.steps if "received" in step.what]
+        assert received[1:] == [f"sent_on received (update {number}, shard 0)"]
+
+    kit.tell(story, seed, environment={"SHARDS": "2", "ADMIN_ID": str(till_kit.ADMIN_ID)})

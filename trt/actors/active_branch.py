@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import trio
 
@@ -33,7 +33,6 @@ from trt.actors.unhandled import Desk
 from trt.actors.update_source import update_source
 from trt.domain.ids import JobId, UserId
 from trt.domain.reasons import Reason
-from trt.domain.shard import FIRST_SHARD
 from trt.storage.inbox import InboxRow
 from trt.storage.lease import TakeoverReason
 from trt.supervision import (
@@ -205,7 +204,7 @@ def active_branch(
             ),
             Child("cashier", leashed(_cashier(wired)), mailbox=wired.cashier, grace_s=stop_s),
             Child("dispatcher", leashed(_dispatcher(wired, updates)), grace_s=1.0),
-            *_janitor(wired),
+            Child("janitor", leashed(_janitor(wired)), grace_s=1.0),
             *_money_branch(wired).children(),
             *update_source(parts, at.shard, wired.leashed),
             Child("last_call", LastCall(wired.closing, wired.wake_delivery), grace_s=1.0),
@@ -324,11 +323,8 @@ def _money_branch(wired: Wiring) -> MoneyBranch:
     )
 
 
-def _janitor(wired: Wiring) -> list[Child[Any]]:
-    if wired.at.shard != FIRST_SHARD:
-        return []
-    janitor = Janitor(JanitorParts(db=wired.db, sources=wired.parts.sources))
-    return [Child("janitor", wired.leashed(janitor), grace_s=1.0)]
+def _janitor(wired: Wiring) -> Janitor:
+    return Janitor(JanitorParts(db=wired.db, sources=wired.parts.sources, shard=wired.at.shard))
 
 
 def _waker(ref: Ref[M], wake_up: M) -> Callable[[], None]:

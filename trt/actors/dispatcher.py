@@ -25,6 +25,8 @@ SWEEP_PAUSE_S = 0.01
 """After a sweep, whatever rings: one query finds all that arrived meanwhile."""
 SWEEP_MAX = 500
 TURN_MAX = 64
+NEVER_REFUSED = PAYMENT_KINDS | {inbox.SENT_ON}
+"""What is about money, and not for its sender to repeat."""
 
 
 @frozen(kw_only=True)
@@ -101,8 +103,8 @@ class Dispatcher:
             else:
                 parts.sessions.tell_nowait(row.user_id, HandleUpdate(row), cid=row.cid)
         except (MailboxFull, DirectoryFull):
-            if row.kind in PAYMENT_KINDS:
-                parts.in_hand.drop(row.update_id)  # money is never refused: the sweep tries again
+            if row.kind in NEVER_REFUSED:
+                parts.in_hand.drop(row.update_id)  # the sweep tries again
             else:
                 self._refuse(row)
 

@@ -75,6 +75,8 @@ def handle(
     if oldest.update_id < row.update_id:
         return EarlierFirst(oldest)
     row = oldest  # the same, as it stands: its attempts may have grown since it was read
+    if row.kind == inbox.SENT_ON:
+        return _handle_sent_on(tx, row, shop, books, stamp)
     read = _read(row)
     why_not = _why_not(row, read, stamp.now)
     if why_not is not None:
@@ -86,7 +88,7 @@ def handle(
     person, event = read
     desk = UpdateDesk(tx=tx, row=row, shop=shop, books=books, stamp=stamp)
     session = desk.session_of(person)
-    news = desk.money.hear(person, event, f"update:{row.bot_id}:{row.update_id}")
+    news = desk.hear(person, event)
     turn = dialog.step(session, person, event, desk.situation(person, event, news))
     desk.carry_out(turn)
     desk.tell_outcome(event, turn)
@@ -95,6 +97,18 @@ def handle(
     if not _finish(tx, row, reason, stamp):
         return AlreadyEnded()  # a passive instance closed it meanwhile: all of this is undone
     return Handled(happenings=tuple(desk.happenings), started_jobs=tuple(desk.started_jobs))
+
+
+def _handle_sent_on(
+    tx: Transaction, row: InboxRow, shop: Shop, books: JobBooks, stamp: Stamp
+) -> Handled | AlreadyEnded:
+    """Do here what the admin asked another shard for; like a payment it is never too late."""
+    read = read_event(row.payload)
+    assert not isinstance(read, Unsupported), "nobody sends such an update on"
+    desk = UpdateDesk(tx=tx, row=row, shop=shop, books=books, stamp=stamp)
+    desk.obey(*read)
+    is_ours = _finish(tx, row, Reason.SUCCESS, stamp)
+    return Handled(happenings=tuple(desk.happenings)) if is_ours else AlreadyEnded()
 
 
 def _read(row: InboxRow) -> tuple[Person, dialog.Event] | Unsupported:

@@ -1,10 +1,12 @@
-"""Janitor: what is no longer needed does not stay."""
+"""Janitor: what a shard no longer needs does not stay."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from attrs import frozen
 
 from trt.actors.chore import keep_doing
+from trt.domain.ids import Shard
 from trt.sources import Sources
 from trt.storage import inbox, job_attempts, kie_callbacks, outbox
 from trt.storage.database import Database
@@ -25,6 +27,7 @@ class JanitorParts:
 
     db: Database
     sources: Sources
+    shard: Shard
 
 
 class Janitor:
@@ -41,8 +44,12 @@ class Janitor:
         await keep_doing(ctx, self._clean)
 
     async def _clean(self) -> float:
-        db, before = self._parts.db, self._parts.sources.now() - timedelta(hours=KEPT_H)
+        parts, before = self._parts, self._parts.sources.now() - timedelta(hours=KEPT_H)
+
+        async def forget_some(prune: Callable[..., int]) -> int:
+            return await parts.db.transact(prune, shard=parts.shard, before=before, limit=SLICE_MAX)
+
         for prune in _PRUNES:
-            while await db.transact(prune, before=before, limit=SLICE_MAX) == SLICE_MAX:
+            while await forget_some(prune) == SLICE_MAX:
                 pass
         return EVERY_S

@@ -174,7 +174,8 @@ class StarReconciler:
             self._parts.wake_delivery()
 
     def _confirm(self, tx: Transaction, key: PaymentKey) -> None:
-        payments.confirm(tx, [key], now=self._parts.office.sources.now())
+        office = self._parts.office
+        payments.confirm(tx, [key], epoch=office.epoch, now=office.sources.now())
 
     async def _name_unknown(self, found: _Found) -> None:
         office = self._parts.office
@@ -204,7 +205,7 @@ def _credit(desk: MoneyDesk, payment: Payment) -> bool:
     is_new = desk.credit(payment, found_by="reconciliation")
     if is_new:
         desk.notify(payment.user_id, "paid.text", payment.amount_kopecks)
-    payments.confirm(desk.tx, [payment.key], now=desk.now)
+    payments.confirm(desk.tx, [payment.key], epoch=desk.epoch, now=desk.now)
     return is_new
 
 

@@ -6,17 +6,27 @@ from typing import Protocol, assert_never
 
 from attrs import field, frozen
 
+from trt.actors.admin_desk import AdminDesk
 from trt.actors.happening import Happening
 from trt.actors.money_desk import MoneyDesk
+from trt.actors.money_notices import spoken_by
 from trt.catalog.problems import BlockedModel
-from trt.domain import dialog
+from trt.domain import dialog, wallet_screens
 from trt.domain.copy import Copies
 from trt.domain.ids import DraftId, JobId, Shard, UserId
-from trt.domain.inputs import ButtonTapped, CommandSent, FileSent, Person
+from trt.domain.inputs import (
+    ButtonTapped,
+    CommandSent,
+    FileSent,
+    PaymentReceived,
+    PaymentRefunded,
+    Person,
+    UserEvent,
+)
 from trt.domain.job import Job
 from trt.domain.job_screens import OwnJob
 from trt.domain.model_card import Catalogue
-from trt.domain.money_news import MoneyNews
+from trt.domain.money_news import AdminReport, MoneyNews, PaymentList
 from trt.domain.payments import OrderId
 from trt.domain.replies import AnswerCallback, Reply, SendInvoice, SendResult, ShowScreen
 from trt.domain.session import Session
@@ -33,7 +43,7 @@ from trt.domain.turn import (
     Turn,
 )
 from trt.domain.wallet_screens import STATEMENT_LINES_MAX
-from trt.storage import erasure, jobs, ledger, outbox, sessions
+from trt.storage import erasure, inbox, jobs, ledger, outbox, sessions
 from trt.storage.database import Transaction
 from trt.storage.inbox import InboxRow
 from trt.storage.sessions import UnreadableSession
@@ -139,6 +149,24 @@ class UpdateDesk:
             cid=self.row.cid,
             tell=self.tell,
         )
+
+    def hear(self, person: Person, event: dialog.Event) -> MoneyNews | None:
+        """Carry out what an event means for money; None when it means nothing."""
+        match event:
+            case PaymentReceived() | PaymentRefunded():
+                return self.money.hear(person, event)
+            case _ if self.shop.till.is_admin(person.user_id):
+                return AdminDesk(money=self.money, row=self.row).hear(event)
+            case _:
+                return None
+
+    def obey(self, person: Person, event: UserEvent) -> None:
+        """Do what the admin asked for in another shard, and say there how it ended."""
+        news = self.hear(person, event)
+        if isinstance(news, AdminReport | PaymentList):  # else it is the admin's no more
+            copy = self.shop.copies.of(spoken_by(self.tx, person.user_id))
+            self._put(ShowScreen(screen=wallet_screens.admin_answer(news, copy)))
+        self.tell(EventName.DISPATCH_OK, handler=inbox.SENT_ON)
 
     def situation(self, person: Person, event: dialog.Event, news: MoneyNews | None) -> Situation:
         """Gather what the dialog may look at."""
@@ -250,6 +278,7 @@ class UpdateDesk:
             chat_id=row.chat_id,
             bot_id=row.bot_id,
             update_id=row.update_id,
+            shard=self.stamp.shard,
             epoch=self.stamp.epoch,
         )
 

@@ -1,11 +1,12 @@
 """The steps about money: the wallet, a payment begun, a payment arrived, a receipt, the admin."""
 
-from typing import Final, assert_never
+from typing import assert_never
 
 from attrs import evolve
 
 from trt.domain import callback_data as tap
 from trt.domain import form, order_steps, wallet_screens
+from trt.domain.admin_orders import ADMIN_COMMANDS
 from trt.domain.inputs import FileSent
 from trt.domain.money_news import AdminReport, Credited, PaymentList, WentBack
 from trt.domain.reasons import Reason
@@ -13,8 +14,6 @@ from trt.domain.replies import ScreenId, SendInvoice
 from trt.domain.scene import Scene
 from trt.domain.till import Buyer
 from trt.domain.turn import Accepted, Announce, HandIn, Turn
-
-ADMIN_COMMANDS: Final = frozenset({"credit", "debit", "refund", "payments"})
 
 
 def tapped(scene: Scene, data: tap.MoneyTap) -> Turn:

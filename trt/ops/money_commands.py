@@ -7,8 +7,8 @@ from functools import partial
 
 import trio
 
-from trt.actors.money_desk import KOPECKS_MAX, kopecks_of
 from trt.catalog.copy_loader import load_copies
+from trt.domain.admin_orders import KOPECKS_MAX, kopecks_of
 from trt.domain.ids import Cid, UserId
 from trt.ops.database_door import open_door
 from trt.ops.money import Deed, Refused, Told, adjust, refund

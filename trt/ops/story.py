@@ -19,6 +19,7 @@ from trt.ops.story_rows import (
 )
 from trt.ops.wording import count, rubles
 from trt.storage.app_events import AppEvent
+from trt.storage.inbox import sent_as
 from trt.telemetry.stream import id_hash
 
 SHOWN_FIELDS = (
@@ -150,7 +151,7 @@ def _outcome_of_update(row: InboxTrace) -> str:
 
 
 def _arrival(row: InboxTrace) -> Step:
-    what = f"{row.kind} received (update {row.update_id}, shard {row.shard})"
+    what = f"{row.kind} received (update {sent_as(row.update_id)}, shard {row.shard})"
     return Step(at=row.received_at, place=Place.INBOX, what=what)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from trt.domain.ids import Cid, UserId
+from trt.domain.ids import Cid, UpdateId, UserId
 from trt.domain.ledger import Code
 from trt.domain.payments import PaymentKey
 from trt.storage import app_events
@@ -20,7 +20,7 @@ class InboxTrace:
 
     cid: Cid
     user_id: UserId
-    update_id: int
+    update_id: UpdateId
     kind: str
     shard: int
     state: str
@@ -175,7 +175,7 @@ def inbox_of(tx: Transaction, cids: Sequence[Cid]) -> list[InboxTrace]:
         """
         SELECT cid, user_id, update_id, kind, shard, state, reason, attempts, epoch, received_at,
                finished_at
-        FROM inbox WHERE cid IN (cids) ORDER BY received_at, update_id
+        FROM inbox WHERE cid IN (cids) ORDER BY received_at, kind = 'sent_on', update_id
         """,
         cids,
     )

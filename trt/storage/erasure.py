@@ -1,6 +1,6 @@
 """The deletion of what a user told us; what moved money stays, without the words."""
 
-from trt.domain.ids import BotId, ChatId, UpdateId, UserId
+from trt.domain.ids import BotId, ChatId, Shard, UpdateId, UserId
 from trt.storage.database import Transaction
 
 
@@ -11,6 +11,7 @@ def erase(
     chat_id: ChatId,
     bot_id: BotId,
     update_id: UpdateId,
+    shard: Shard,
     epoch: int,
 ) -> None:
     """Empty a user's past orders, messages and replies; twice changes nothing.
@@ -25,16 +26,17 @@ def erase(
         chat_id: Where they were said.
         bot_id: To whom.
         update_id: The update that asks for it; it is emptied too, though it ends only now.
+        shard: Where the user's rows are.
         epoch: The lease's.
     """
     tx.execute(
         """
         UPDATE outbox SET reply = '', epoch = :epoch
-        WHERE chat_id = :chat_id AND state <> 'pending' AND cid IN (
+        WHERE chat_id = :chat_id AND shard = :shard AND state <> 'pending' AND cid IN (
           SELECT cid FROM inbox WHERE user_id = :user_id
           UNION SELECT cid FROM jobs WHERE user_id = :user_id)
         """,
-        {"chat_id": chat_id, "user_id": user_id, "epoch": epoch},
+        {"chat_id": chat_id, "shard": shard, "user_id": user_id, "epoch": epoch},
     )
     tx.execute(
         """

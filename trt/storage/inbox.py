@@ -4,13 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from trt.domain.ids import BotId, CallbackId, ChatId, Cid, Shard, UpdateId, UserId
 from trt.domain.reasons import Reason
 from trt.storage.database import Row, Transaction
 from trt.storage.multi_row import insert_rows
 from trt.storage.timestamps import from_unix, to_unix
+
+SENT_ON = "sent_on"
+"""The kind of an update that another shard's transaction has handed over."""
+_SENT_ON_BELOW = 2**63
+"""Larger than every number of Telegram's; what is sent on stands before them all, in order."""
 
 
 class InboxState(StrEnum):
@@ -62,6 +67,33 @@ def store(tx: Transaction, rows: Sequence[InboxRow]) -> frozenset[UpdateId]:
         "ON CONFLICT (bot_id, update_id) DO NOTHING RETURNING update_id",
     )
     return frozenset(UpdateId(update_id) for (update_id,) in stored)
+
+
+def send_on(
+    tx: Transaction, row: InboxRow, user_id: UserId, shard: Shard, *, now: datetime
+) -> None:
+    """Hand an update over to another shard, as ingress would; a second time does nothing.
+
+    It takes its turn among the updates of the user whom it concerns, before what waits there; what
+    there is to say about it goes to the chat it came from.
+    """
+    assert row.update_id >= 0, "what was sent on is not sent on again"
+    handed = evolve(
+        row,
+        update_id=UpdateId(row.update_id - _SENT_ON_BELOW),
+        user_id=user_id,
+        kind=SENT_ON,
+        callback_id=None,
+        received_at=now,
+        shard=shard,
+        attempts=0,
+    )
+    store(tx, [handed])
+
+
+def sent_as(update_id: UpdateId) -> UpdateId:
+    """Return the number under which Telegram sent an update, sent on or not."""
+    return UpdateId(update_id % _SENT_ON_BELOW)
 
 
 def unfinished(tx: Transaction, *, bot_id: BotId, shard: Shard, limit: int) -> list[InboxRow]:
@@ -168,8 +200,8 @@ def depth(tx: Transaction) -> int:
     return int(count)
 
 
-def prune(tx: Transaction, *, before: datetime, limit: int) -> int:
-    """Forget at most `limit` updates that ended before a time, and return how many.
+def prune(tx: Transaction, *, shard: Shard, before: datetime, limit: int) -> int:
+    """Forget at most `limit` updates of a shard that ended before a time, and return how many.
 
     Telegram delivers an update again for up to 24 hours, so `before` must lie further back: the
     row is what recognises the repetition.
@@ -177,10 +209,11 @@ def prune(tx: Transaction, *, before: datetime, limit: int) -> int:
     return tx.execute(
         """
         DELETE FROM inbox WHERE (bot_id, update_id) IN (
-          SELECT bot_id, update_id FROM inbox WHERE state <> 'new' AND finished_at < :before
+          SELECT bot_id, update_id FROM inbox
+          WHERE state <> 'new' AND finished_at < :before AND shard = :shard
           ORDER BY finished_at LIMIT :limit)
         """,
-        {"before": to_unix(before), "limit": limit},
+        {"shard": shard, "before": to_unix(before), "limit": limit},
     ).count
 
 

@@ -7,6 +7,7 @@ from attrs import frozen
 
 from trt.domain.ids import JobId, Shard, TaskId
 from trt.domain.job import Job
+from trt.domain.shard import FIRST_SHARD
 from trt.storage.database import Transaction
 from trt.storage.timestamps import from_unix, from_unix_or_none, to_unix
 
@@ -101,8 +102,11 @@ def ages_s(
     return [max(0.0, to_unix(now) - began_at) for (began_at,) in rows]
 
 
-def prune(tx: Transaction, *, before: datetime, limit: int) -> int:
-    """Forget at most `limit` calls whose jobs ended before a time for good; return how many."""
+def prune(tx: Transaction, *, shard: Shard, before: datetime, limit: int) -> int:
+    """Forget at most `limit` calls whose jobs ended before a time for good; return how many.
+
+    What belongs to no job at all belongs to the first shard.
+    """
     return tx.execute(
         """
         DELETE FROM job_attempts WHERE (job_id, attempt) IN (
@@ -111,9 +115,16 @@ def prune(tx: Transaction, *, before: datetime, limit: int) -> int:
             SELECT 1 FROM jobs WHERE jobs.job_id = made.job_id AND (
               state NOT IN ('delivered', 'failed') OR look_again_at IS NOT NULL
               OR COALESCE(ended_at, updated_at) >= :before))
+          AND :shard = COALESCE(
+            (SELECT shard FROM jobs WHERE jobs.job_id = made.job_id), :first_shard)
           ORDER BY began_at LIMIT :limit)
         """,
-        {"before": to_unix(before), "limit": limit},
+        {
+            "shard": shard,
+            "first_shard": FIRST_SHARD,
+            "before": to_unix(before),
+            "limit": limit,
+        },
     ).count
 
 

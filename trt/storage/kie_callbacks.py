@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from trt.domain.ids import JobId, Shard, TaskId
+from trt.domain.shard import FIRST_SHARD
 from trt.storage.database import Transaction
 from trt.storage.timestamps import to_unix
 
@@ -42,15 +43,25 @@ def waiting(tx: Transaction, *, shard: Shard) -> list[tuple[JobId, TaskId]]:
     return [(JobId(job_id), TaskId(task_id)) for job_id, task_id in rows]
 
 
-def prune(tx: Transaction, *, before: datetime, limit: int) -> int:
-    """Forget at most `limit` old callbacks whose jobs no longer need them; return how many."""
+def prune(tx: Transaction, *, shard: Shard, before: datetime, limit: int) -> int:
+    """Forget at most `limit` old callbacks whose jobs no longer need them; return how many.
+
+    What came for no job at all belongs to the first shard.
+    """
     return tx.execute(
         """
         DELETE FROM kie_callbacks WHERE job_id IN (
           SELECT job_id FROM kie_callbacks WHERE received_at < :before AND NOT EXISTS (
             SELECT 1 FROM jobs
             WHERE jobs.job_id = kie_callbacks.job_id AND state NOT IN ('delivered', 'failed'))
+          AND :shard = COALESCE(
+            (SELECT shard FROM jobs WHERE jobs.job_id = kie_callbacks.job_id), :first_shard)
           ORDER BY received_at LIMIT :limit)
         """,
-        {"before": to_unix(before), "limit": limit},
+        {
+            "shard": shard,
+            "first_shard": FIRST_SHARD,
+            "before": to_unix(before),
+            "limit": limit,
+        },
     ).count

@@ -277,15 +277,16 @@ def depth(tx: Transaction, *, now: datetime) -> OutboxDepth:
     return OutboxDepth(pending=pending, oldest_age_s=max(0.0, age_s))
 
 
-def prune(tx: Transaction, *, before: datetime, limit: int) -> int:
+def prune(tx: Transaction, *, shard: Shard, before: datetime, limit: int) -> int:
     """Forget at most `limit` replies that ended before a time, and return how many."""
     return tx.execute(
         """
         DELETE FROM outbox WHERE outbox_id IN (
-          SELECT outbox_id FROM outbox WHERE state <> 'pending' AND finished_at < :before
+          SELECT outbox_id FROM outbox
+          WHERE state <> 'pending' AND finished_at < :before AND shard = :shard
           ORDER BY finished_at LIMIT :limit)
         """,
-        {"before": to_unix(before), "limit": limit},
+        {"shard": shard, "before": to_unix(before), "limit": limit},
     ).count
 
 

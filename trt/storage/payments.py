@@ -222,15 +222,20 @@ def refunding(tx: Transaction, *, shard: Shard, limit: int) -> list[PaymentRow]:
     return [_payment_row(row) for row in rows]
 
 
-def confirm(tx: Transaction, keys: Sequence[PaymentKey], *, now: datetime) -> None:
+def confirm(tx: Transaction, keys: Sequence[PaymentKey], *, epoch: int, now: datetime) -> None:
     """Note that the other side's own list has these payments too."""
     for key in keys:
         tx.execute(
             """
-            UPDATE payments SET confirmed_at = :now
+            UPDATE payments SET confirmed_at = :now, epoch = :epoch
             WHERE source = :source AND external_id = :external_id AND confirmed_at IS NULL
             """,
-            {"source": key.source, "external_id": key.external_id, "now": to_unix(now)},
+            {
+                "source": key.source,
+                "external_id": key.external_id,
+                "epoch": epoch,
+                "now": to_unix(now),
+            },
         )
 
 

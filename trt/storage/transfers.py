@@ -158,6 +158,14 @@ def account(tx: Transaction, account_id: AccountId) -> Account | None:
     return None if row is None else account_of_row(row)
 
 
+def shard_of_account(tx: Transaction, account_id: AccountId) -> Shard | None:
+    """Return where a user's money is, or None when there is no account."""
+    row = tx.execute(
+        "SELECT shard FROM accounts WHERE account_id = :account_id", {"account_id": account_id}
+    ).first()
+    return None if row is None else Shard(row[0])
+
+
 def transfer_of_row(row: Row) -> Transfer:
     """Return the transfer in a row of the columns that `find` names."""
     transfer_id, kind, debit, credit, amount_kopecks, code, pending_id, job_id = row[:8]
