@@ -108,6 +108,11 @@ class PostgresDatabase(Database):
     def statistics(self) -> DatabaseStatistics:
         return self._tally.statistics()
 
+    async def open_seats(self) -> int:
+        """Make the connections that are missing; return on how many statements are prepared."""
+        await self._pool.fill()
+        return 0 if self.is_pooled else self._pool.connections_max
+
     async def _run(self, work: Callable[[Transaction], T]) -> T:
         """Run the work on one connection after the other until one lets it through."""
         deadline = trio.current_time() + self._pool.timeouts.deadline_s

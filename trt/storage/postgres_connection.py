@@ -79,6 +79,13 @@ class PostgresConnection:
         """The connection as psycopg has it, for LISTEN and session locks."""
         return self._link
 
+    def is_ended(self) -> bool:
+        """Whether the server has ended it while it was idle; never blocks."""
+        with suppress(psycopg.OperationalError):
+            for _ in range(2):  # first its last words, then that there will be no more
+                self._link.pgconn.consume_input()
+        return self.is_broken
+
     def limit(self, left_s: float) -> None:
         """From now on, what is not answered within `left_s` seconds breaks the connection."""
         self._link.deadline_at = perf_counter() + left_s

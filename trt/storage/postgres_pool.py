@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import trio
 from attrs import define, field
@@ -21,6 +21,7 @@ class PostgresPool:
     """At most `connections_max` connections; who comes later waits for room.
 
     Attributes:
+        connections_max: The most there are.
         timeouts: How long what may take.
         threads: For `trio.to_thread`, one per connection: nobody waits here who has room.
     """
@@ -29,13 +30,14 @@ class PostgresPool:
         self, url: str, *, connections_max: int, application_name: str, timeouts: PostgresTimeouts
     ) -> None:
         assert connections_max >= 1
+        self.connections_max = connections_max
         self.timeouts = timeouts
         self.threads = trio.CapacityLimiter(connections_max)
         self._url = url
         self._application_name = application_name
         self._room = trio.Semaphore(connections_max)
-        self._connections_max = connections_max
         self._idle: list[PostgresConnection] = []
+        self._in_use = 0
         self._connecting = trio.Lock()
         self._connecting_threads = trio.CapacityLimiter(_CONNECTING_MAX)
         self._trouble = _SILENCE
@@ -69,10 +71,12 @@ class PostgresPool:
             DatabaseUnopenable: The URL cannot be read, or the server is too old.
         """
         connection = await self._take(deadline)
+        self._in_use += 1
         try:
             connection.limit(deadline - trio.current_time())
             yield connection
         finally:
+            self._in_use -= 1
             self._give_back(connection)
 
     async def _take(self, deadline: float) -> PostgresConnection:
@@ -95,12 +99,18 @@ class PostgresPool:
         raise DatabaseUnavailable(f"no connection in time ({self._trouble})")
 
     async def fill(self) -> None:
-        """Make all connections now, so that nobody has to wait for one later."""
-        while len(self._idle) < self._connections_max:
-            try:
-                self._idle.append(await self.connect())
-            except DatabaseUnavailable:
-                return  # there are some, and the others are made when they are needed
+        """Make all missing connections now, so that nobody has to wait for one later.
+
+        Those that the server has ended while they were idle are missing too.
+        """
+        for connection in [each for each in self._idle if each.is_ended()]:
+            self._idle.remove(connection)
+            connection.close()
+        with suppress(DatabaseUnavailable):  # then the others are made when they are needed
+            for _ in range(self.connections_max):
+                async with self._connecting:
+                    if len(self._idle) + self._in_use < self.connections_max:
+                        self._idle.append(await self.connect())
 
     async def connect(self) -> PostgresConnection:
         """Make a connection that is the caller's to close.
@@ -132,11 +142,11 @@ class PostgresPool:
         """Wait until the last holder of room is done, then close all; later callers are refused."""
         # Bounded by the deadlines of the holders.
         with trio.CancelScope(shield=True):
-            for _ in range(self._connections_max):
+            for _ in range(self.connections_max):
                 await self._room.acquire()
         self._is_closed = True
         self._close_idle()
-        for _ in range(self._connections_max):
+        for _ in range(self.connections_max):
             self._room.release()
 
     def _close_idle(self) -> None:
