@@ -212,7 +212,7 @@ def _parts(config: Config, on: Surroundings) -> Parts:
         door=Door(),
         limits=on.limits,
         at_work_max=on.storage.at_work_max,
-        rehearsal_seats=on.storage.rehearsal_seats,
+        open_seats=on.storage.open_seats,
         holder=on.holder,
         pid=os.getpid(),
         submit_grace_s=config.submit_grace_s,

@@ -60,6 +60,11 @@ def callbacks_topic(shard: Shard) -> str:
     return f"callbacks:{shard}"
 
 
+def opened_topic(shard: Shard) -> str:
+    """Return what nobody notifies: its bell rings with all others, when wake-ups were opened."""
+    return f"opened:{shard}"
+
+
 async def ring_out(db: Database, topic: str) -> None:
     """Wake who listens for a topic in another process; a ring that is lost costs one poll.
 

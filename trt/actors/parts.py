@@ -1,6 +1,6 @@
 """The parts that the tree is built from; `app.py` makes them, `tree.py` puts them together."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import trio
 from attrs import frozen
@@ -163,8 +163,8 @@ class Parts:
     limits: Limits
     at_work_max: int
     """How many sessions of a shard may handle an update at a time."""
-    rehearsal_seats: int
-    """How many of the flow's connections a standby should rehearse on."""
+    open_seats: Callable[[], Awaitable[int]]
+    """Makes the flow's connections that are missing, and says on how many a standby rehearses."""
     holder: str
     pid: int
     submit_grace_s: float

@@ -1,12 +1,13 @@
 """Rehearsal: what a standby will have to do, it does some times before, and takes it back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 import msgspec
 import trio
 from attrs import frozen
 
+from trt.actors.bells import Bell
 from trt.actors.handling import Handled, handle
 from trt.actors.job_board import JobBoard
 from trt.actors.settlement import Clerk
@@ -40,8 +41,10 @@ class RehearsalParts:
     """What a rehearsal needs of the passive branch."""
 
     db: Database
-    seats: int
-    """How many connections there are; each has its own prepared statements."""
+    opened: Bell
+    """Rung when the connections may be new, as the one for wake-ups is."""
+    open_seats: Callable[[], Awaitable[int]]
+    """Makes the missing connections; each has its own prepared statements."""
     receive: Callable[[bytes], InboxRow | BadUpdate]
     """Reads an update."""
     sources: Sources
@@ -53,18 +56,24 @@ class Rehearsal:
     """Handles a command and a tap of nobody on every connection, and has it all rolled back.
 
     Then the server has prepared the statements, and the first users after a takeover wait no
-    longer than the others. Receives nothing, keeps nothing, and ends by itself.
+    longer than the others. It does so once for each ring, because connections to a server that was
+    restarted have nothing prepared. Receives nothing and keeps nothing.
     """
 
     def __init__(self, parts: RehearsalParts) -> None:
         self._parts = parts
 
     async def run(self, ctx: Context[None]) -> None:
-        """Rehearse to the end, or until asked to stop."""
+        """Rehearse whenever the bell rings, until asked to stop."""
         ctx.ready()
-        async with trio.open_nursery() as nursery:
-            for seat in range(self._parts.seats):
-                nursery.start_soon(self._play, ctx, seat)
+        while not ctx.is_stopping:
+            seats = 0
+            with ctx.stop.interrupts():
+                await self._parts.opened.wait()
+                seats = await self._parts.open_seats()
+            async with trio.open_nursery() as nursery:
+                for seat in range(seats):
+                    nursery.start_soon(self._play, ctx, seat)
 
     async def _play(self, ctx: Context[None], seat: int) -> None:
         parts = self._parts

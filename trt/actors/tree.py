@@ -3,6 +3,7 @@
 import trio
 
 from trt.actors.active_branch import active_branch
+from trt.actors.bells import Bell, opened_topic
 from trt.actors.callback_bell import CallbackBell
 from trt.actors.callback_clock import CallbackClock
 from trt.actors.callback_ingress import CallbackIngress
@@ -73,12 +74,13 @@ def _lock_keepers(parts: Parts) -> Child[None]:
 
 def _lock_keeper(parts: Parts, at: ShardParts) -> Child[None]:
     """Return the keeper of a shard's lease, which knows how to build its two branches."""
+    opened = parts.bells.bell(opened_topic(at.shard))  # now, or the first ring is not for it
 
     def leading(held: Held, updates: "trio.MemoryReceiveChannel[InboxRow]") -> Supervisor:
         return active_branch(parts, at, held, updates)
 
     def waiting(updates: "trio.MemoryReceiveChannel[InboxRow]") -> Supervisor:
-        return passive_branch(parts, at, updates)
+        return passive_branch(parts, at, opened, updates)
 
     keeper = LockKeeper(
         LockParts(
@@ -98,7 +100,10 @@ def _lock_keeper(parts: Parts, at: ShardParts) -> Child[None]:
 
 
 def passive_branch(
-    parts: Parts, at: ShardParts, updates: "trio.MemoryReceiveChannel[InboxRow]"
+    parts: Parts,
+    at: ShardParts,
+    opened: Bell,
+    updates: "trio.MemoryReceiveChannel[InboxRow]",
 ) -> Supervisor:
     """Return what runs while another instance leads a shard: it leaves the flow alone."""
     boxes = parts.mailboxes
@@ -121,7 +126,8 @@ def passive_branch(
     rehearsal = Rehearsal(
         RehearsalParts(
             db=parts.db,
-            seats=parts.rehearsal_seats,
+            opened=opened,
+            open_seats=parts.open_seats,
             receive=parts.reception.receive,
             sources=parts.sources,
             shop=parts.shop,

@@ -1,6 +1,6 @@
 """The engines: the address of a database, and all the doors to it that a service needs."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -60,8 +60,9 @@ class Storage:
     at_work_max: int
     """How many updates are worth handling at a time; more would only stand in line in here, and a
     planned stop would wait for them."""
-    rehearsal_seats: int
-    """How many connections have statements to be prepared on them before they are quick."""
+    open_seats: Callable[[], Awaitable[int]]
+    """Makes the connections that the flow is short of, and returns how many have statements to be
+    prepared on them before they are quick."""
 
 
 @asynccontextmanager
@@ -91,6 +92,11 @@ async def open_storage(
         yield storage
 
 
+async def no_seats() -> int:
+    """Return that nothing has to be prepared: a file has no connections that are slow at first."""
+    return 0
+
+
 def _opened(
     address: DatabaseAddress, *, now: Callable[[], datetime], holder: str, pool_max: int
 ) -> AbstractAsyncContextManager[Storage]:
@@ -118,7 +124,7 @@ async def _open_file(path: Path, *, now: Callable[[], datetime]) -> AsyncIterato
             engine="sqlite",
             is_pooled=False,
             at_work_max=_FILE_AT_WORK_MAX,
-            rehearsal_seats=0,
+            open_seats=no_seats,
         )
 
 
@@ -138,5 +144,5 @@ async def _open_server(url: str, *, holder: str, pool_max: int) -> AsyncIterator
             engine="postgres",
             is_pooled=db.is_pooled,
             at_work_max=pool_max + 1,  # one thinks while the others write
-            rehearsal_seats=0 if db.is_pooled else pool_max,
+            open_seats=db.open_seats,
         )

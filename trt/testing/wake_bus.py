@@ -19,6 +19,7 @@ from trt.storage.database import (
     T,
     Transaction,
 )
+from trt.storage.errors import DatabaseUnavailable
 from trt.storage.fence import FencedDatabase
 from trt.storage.wake_bus import WakeSource
 
@@ -43,15 +44,33 @@ class WakeBus(WakeSource):
                 with suppress(trio.WouldBlock):
                     listener.send_nowait(topic)
 
+    def break_off(self) -> None:
+        """Break the connection of everybody who listens; they may come back at once."""
+        while self._listeners:
+            self._listeners.pop().close()
+
     @override
     @asynccontextmanager
     async def topics(self) -> AsyncIterator[AsyncIterator[str]]:
         send, receive = trio.open_memory_channel[str](HEARD_MAX)
         self._listeners.append(send)
         try:
-            yield receive
+            yield _Topics(receive)
         finally:
-            self._listeners.remove(send)
+            with suppress(ValueError):
+                self._listeners.remove(send)
+
+
+@frozen
+class _Topics(AsyncIterator[str]):
+    _arriving: "trio.MemoryReceiveChannel[str]"
+
+    @override
+    async def __anext__(self) -> str:
+        try:
+            return await self._arriving.receive()
+        except trio.EndOfChannel:
+            raise DatabaseUnavailable("nothing is heard any more") from None
 
 
 class NotifyingDatabase(Database):

@@ -26,7 +26,7 @@ from trt.sandbox.telegram_server import FakeTelegram
 from trt.storage import app_events, books, installation, lease, ledger
 from trt.storage.app_events import AppEvent
 from trt.storage.database import Database, Row
-from trt.storage.engines import Storage
+from trt.storage.engines import Storage, no_seats
 from trt.storage.lease_store import DatabaseLeaseStore
 from trt.storage.migrate_sqlite import migrate_sqlite
 from trt.storage.sqlite import InlineSQLiteDatabase
@@ -135,7 +135,7 @@ class World:
                     engine="sqlite",
                     is_pooled=False,
                     at_work_max=8,
-                    rehearsal_seats=0,
+                    open_seats=no_seats,
                 ),
                 holder=self.sources.token(16),
                 telegram_http=self.http,
