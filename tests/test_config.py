@@ -254,6 +254,14 @@ IMPOSSIBLE: list[tuple[dict[str, str], str]] = [
     ({"LEASE_TRUST_S": "2"}, "LEASE_TRUST_S (2) must be less than LEASE_TTL_S (2) by 0.4"),
     ({"LEASE_TRUST_S": "1.7"}, "LEASE_TRUST_S (1.7) must be less than LEASE_TTL_S (2) by 0.4"),
     ({"LEASE_TTL_S": "1.8"}, "LEASE_TRUST_S (1.5) must be less than LEASE_TTL_S (1.8) by 0.4"),
+    (
+        {"LEASE_TRUST_S": "1", "LEASE_RENEW_S": "0.1"},
+        "LEASE_TRUST_S (1) must be more than 1, which one renewal may take",
+    ),
+    (
+        {"LEASE_TRUST_S": "0.5", "LEASE_RENEW_S": "0.1", "DATABASE_URL": "postgresql://db/trt"},
+        "LEASE_TRUST_S (0.5) must be more than 0.5, which one renewal may take",
+    ),
     ({"LEASE_LOOK_S": "2"}, "LEASE_LOOK_S (2) must be less than LEASE_TTL_S (2)"),
 ]
 
@@ -265,6 +273,13 @@ def test_impossible_timings_of_the_lease_are_refused_by_name(
     said = problem(NEEDED | timings)
     assert said.startswith(f"- {why}")
     assert ": " in said.removeprefix("- ")  # and what to do about it
+
+
+def test_a_lease_that_is_trusted_for_a_little_longer_than_a_renewal_takes_is_possible() -> None:
+    quick = {"LEASE_RENEW_S": "0.1", "LEASE_TTL_S": "2"}
+    assert good(**quick, LEASE_TRUST_S="1.01").lease_terms.trust_s == 1.01
+    quick["DATABASE_URL"] = "postgresql://db/trt"
+    assert good(**quick, LEASE_TRUST_S="0.51").lease_terms.trust_s == 0.51
 
 
 def test_derived_secrets_differ_and_do_not_show_the_token() -> None:

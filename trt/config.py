@@ -35,7 +35,7 @@ from trt.domain.shard import SHARDS_MAX
 from trt.domain.till import STARS_MAX
 from trt.kie.client import UPLOAD_BASE
 from trt.secret import Secret
-from trt.storage.engines import DatabaseAddress, PostgresAddress, SQLiteAddress
+from trt.storage.engines import DatabaseAddress, PostgresAddress, SQLiteAddress, renewal_s
 
 POSTGRES_LOOK_S = 0.1
 """A look at the lease is one round trip to a server there, and a write lock on the file here."""
@@ -294,6 +294,7 @@ def _lease_terms(reader: Reader, database: DatabaseAddress) -> LeaseTerms:
         trust_s=trust_s,
         look_every_s=look_s,
         stop_lost_s=usual.stop_lost_s,
+        renewal_s=renewal_s(database),
     )
     reader.problems += broken
     if broken:

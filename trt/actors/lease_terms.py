@@ -37,8 +37,13 @@ def broken_rules(
     trust_s: float,
     look_every_s: float,
     stop_lost_s: float,
+    renewal_s: float = 0.0,
 ) -> tuple[str, ...]:
-    """Return what is impossible about some timings, each with its mend, by the variables' names."""
+    """Return what is impossible about some timings, each with its mend, by the variables' names.
+
+    The first five are those of `LeaseTerms`; `renewal_s` is how long a database may take for one
+    renewal before that is given up.
+    """
     renewals = (
         f"LEASE_RENEW_S ({renew_every_s:g}) must be less than half of LEASE_TRUST_S "
         f"({trust_s:g}), or one lost renewal deposes a healthy holder: renew more often, or trust "
@@ -49,6 +54,11 @@ def broken_rules(
         f"{stop_lost_s:g} or more, in which a holder that lost it stops, or two instances act at "
         "once: trust for less, or let the lease last longer."
     )
+    answers = (
+        f"LEASE_TRUST_S ({trust_s:g}) must be more than {renewal_s:g}, which one renewal may take "
+        "on this database, or a healthy holder stops while it waits for the answer: trust for "
+        "longer."
+    )
     looks = (
         f"LEASE_LOOK_S ({look_every_s:g}) must be less than LEASE_TTL_S ({ttl_s:g}), or a crash "
         "goes unnoticed for longer than the lease lasts: look more often."
@@ -57,6 +67,7 @@ def broken_rules(
         (renewals, 0 < 2 * renew_every_s < trust_s),
         # Decimal fractions as people write them are sums that binary ones miss by a hair.
         (trust, trust_s < ttl_s and 0 <= stop_lost_s <= ttl_s - trust_s + 1e-9),
+        (answers, renewal_s < trust_s),
         (looks, 0 < look_every_s < ttl_s),
     )
     return tuple(text for text, holds in rules if not holds)

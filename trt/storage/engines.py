@@ -13,14 +13,14 @@ from trt.storage import installation
 from trt.storage.database import Database
 from trt.storage.lease_store import DatabaseLeaseStore, LeaseStore
 from trt.storage.postgres import open_postgres
-from trt.storage.postgres_lease import application_name, open_postgres_leases
+from trt.storage.postgres_lease import LEASE_TIMEOUTS, application_name, open_postgres_leases
 from trt.storage.postgres_listener import PostgresListener
 from trt.storage.sqlite import open_sqlite
 from trt.storage.wake_bus import NoWakeUps, WakeSource
 
 # Updates and callbacks come in batches, one transaction each: one at work, one on its way.
 _INGRESS_POOL_MAX = 2
-# The lease is trusted for a little longer than this; then its holder has to stop anyway.
+# The lease is trusted for longer than this; then its holder has to stop anyway.
 _LEASE_BUSY_S = 1.0
 # Fewer would leave its group commit nothing to group.
 _FILE_AT_WORK_MAX = 8
@@ -90,6 +90,17 @@ async def open_storage(
     async with _opened(address, now=now, holder=holder, pool_max=pool_max) as storage:
         await storage.db.transact(installation.settle, shards=shards)
         yield storage
+
+
+def renewal_s(address: DatabaseAddress) -> float:
+    """Return how many seconds one renewal of a lease may take there before it is given up."""
+    match address:
+        case SQLiteAddress():
+            return _LEASE_BUSY_S
+        case PostgresAddress():
+            return LEASE_TIMEOUTS.deadline_s
+        case _:
+            assert_never(address)
 
 
 async def no_seats() -> int:
