@@ -206,9 +206,13 @@ async def test_a_standby_rehearses_once_for_each_opening_of_its_ears(
         await w.instances[0].stop()
         await w.settled()
         assert standby.leads()
-        w.bus.break_off()
-        await w.settled()
+        for _ in range(2):
+            w.bus.break_off()
+            await w.settled()
         assert len(asked_s) == 2
+        await w.depose()
+        await w.settled()
+        assert len(asked_s) == 3, "its turn came with the next passive life"
 
 
 class StalledDatabase:
