@@ -21,7 +21,11 @@ TROUBLES: list[tuple[EventName, dict[str, FieldValue], str]] = [
     (EventName.CREDITS_DRIFT, {"job_id": "j", "expected": "0.8", "consumed": "1.4"}, "1.4"),
     (EventName.PAYMENT_ODD, {"detail": "100 USD"}, "Telegram"),
     (EventName.PAYMENT_TAKEN_BACK, MONEY | {"source": "stars", "covered_kopecks": 63}, "0,63 ₽"),
-    (EventName.STARS_FOREIGN, {"external_id": "stx<1>", "stars": 50}, "stx&lt;1&gt;"),
+    (
+        EventName.STARS_FOREIGN,
+        {"external_id": "stx<1>", "stars": 50},
+        "⭐50, номер <code>stx&lt;1&gt;</code>",
+    ),
     (EventName.STARS_UNKNOWN, MONEY | {"stars": 100}, "stx&lt;1&gt;"),
     (EventName.STARS_WENT, {"external_id": "x", "stars": 7, "kind": "other"}, "7"),
     (EventName.STARS_RECONCILED, {"seen": 9, "credited": 2, "taken_back": 1}, "2"),
