@@ -1,12 +1,19 @@
 """A passive instance, alone with the people: what it tells them, and what it leaves alone."""
 
+from datetime import UTC, datetime
+
+import pytest
 import trio
 
 from tests.stories import kit, till_kit
+from trt.domain.ids import BotId, UpdateId
+from trt.domain.reasons import Reason
 from trt.sandbox.kie_script import Succeed
 from trt.sandbox.telegram_stars import CheckoutState
-from trt.storage import lease
+from trt.storage import inbox, lease
+from trt.storage.database import Transaction
 from trt.storage.errors import DatabaseUnavailable
+from trt.storage.inbox import InboxState
 from trt.telemetry.events import EventName
 from trt.testing.world import World
 
@@ -68,6 +75,36 @@ def test_in_reject_mode_a_stalled_database_closes_nothing_and_nobody_is_asked_to
         assert await kit.inbox_state(w, update_id) == ("new", None)
         await w.settled(30)
         assert await kit.inbox_state(w, update_id) == ("done", "SUCCESS")
+
+    kit.tell(story, seed, environment={"PASSIVE_MODE": "reject"})
+
+
+@kit.SEEDS
+def test_in_reject_mode_what_was_handled_at_the_last_moment_is_not_said_to_be_lost(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(tx: Transaction, *, bot_id: BotId, update_id: UpdateId) -> bool:
+        """Look; the active instance commits right behind it."""
+        return inbox.finish(
+            tx,
+            bot_id=bot_id,
+            update_id=update_id,
+            state=InboxState.DONE,
+            reason=Reason.SUCCESS,
+            epoch=1,
+            now=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+
+    async def story(w: World) -> None:
+        anna = w.telegram.user()
+        await passive_world(w, for_s=10.0)
+        with monkeypatch.context() as patched:
+            patched.setattr(inbox, "is_unfinished", look)
+            update_id = anna.send("/help")
+            await w.settled(2)
+        assert await kit.inbox_state(w, update_id) == ("done", "SUCCESS")
+        assert kit.count(anna, "Обновляемся") == 0
+        assert not w.told(EventName.PASSIVE_REJECT)
 
     kit.tell(story, seed, environment={"PASSIVE_MODE": "reject"})
 

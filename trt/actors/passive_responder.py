@@ -55,8 +55,9 @@ class PassiveParts:
     clock: Ref[TapOpened]
     """Who answers taps."""
     checkout: Checkout
-    refuse: Callable[[Transaction, InboxRow], None] | None
-    """PASSIVE_MODE=reject: closes the row; None with `hold`, where it waits for the takeover."""
+    refuse: Callable[[Transaction, InboxRow], bool] | None
+    """PASSIVE_MODE=reject: closes the row, False if it has just ended; None with `hold`, where it
+    waits for the takeover."""
 
 
 class PassiveResponder:
@@ -184,10 +185,11 @@ class PassiveResponder:
             for row in rows
             if inbox.is_unfinished(tx, bot_id=row.bot_id, update_id=row.update_id)
         ]
-        if self._parts.refuse is not None:
-            for row in filter(self._is_refused, waiting):
-                self._parts.refuse(tx, row)
-        return waiting
+        refuse = self._parts.refuse
+        if refuse is None:
+            return waiting
+        # Between the look and the closing the active instance may have been faster.
+        return [row for row in waiting if not self._is_refused(row) or refuse(tx, row)]
 
     def _is_refused(self, row: InboxRow) -> bool:
         return self._parts.refuse is not None and row.kind not in PAYMENT_KINDS  # never money
@@ -245,11 +247,11 @@ class PassiveResponder:
         return True
 
 
-def rejecting(sources: Sources, epoch: int = 0) -> Callable[[Transaction, InboxRow], None]:
+def rejecting(sources: Sources, epoch: int = 0) -> Callable[[Transaction, InboxRow], bool]:
     """Return what PASSIVE_MODE=reject does to a row that nobody claimed."""
 
-    def refuse(tx: Transaction, row: InboxRow) -> None:
-        inbox.finish(
+    def refuse(tx: Transaction, row: InboxRow) -> bool:
+        return inbox.finish(
             tx,
             bot_id=row.bot_id,
             update_id=row.update_id,
