@@ -5,7 +5,7 @@ from typing import assert_never
 from attrs import evolve
 
 from trt.domain import callback_data as tap
-from trt.domain import job_steps, menu_screens, order_steps, privacy_steps, wallet_steps
+from trt.domain import form_steps, job_steps, menu_screens, order_steps, privacy_steps, wallet_steps
 from trt.domain.copy import language_of
 from trt.domain.ids import JobId
 from trt.domain.inputs import (
@@ -108,12 +108,12 @@ def step(session: Session, person: Person, event: Event, situation: Situation) -
             if session.draft is None:
                 words = scene.copy.text("stray.text")
                 return scene.home("stray_text", words, reason=Reason.STATE_MISMATCH)
-            return order_steps.typed(scene, session.draft, text)
+            return form_steps.typed(scene, session.draft, text)
         case PaymentReceived() | PaymentRefunded():
             return wallet_steps.news(scene)
         case FileSent() if (taken := wallet_steps.receipt(scene, event)) is not None:
             return taken
-        case MediaSent() | FileSent() if (taken := order_steps.pictured(scene, event)) is not None:
+        case MediaSent() | FileSent() if (taken := form_steps.pictured(scene, event)) is not None:
             return taken
         case MediaSent() | FileSent():
             words = scene.copy.text("stray.media")
@@ -175,7 +175,7 @@ def _tap(scene: Scene, data: tap.Tap) -> Turn:  # noqa: C901 - one case per kind
         case tap.Unknown():
             return scene.outdated("unknown_cb", Reason.UNKNOWN_CALLBACK)
         case _:
-            return order_steps.draft_tap(scene, data)
+            return form_steps.draft_tap(scene, data)
 
 
 def _category(scene: Scene, category: Category) -> Turn:
