@@ -18,8 +18,7 @@ from trt.testing.world import World
 def test_the_admin_gives_a_payment_back_once(seed: int) -> None:
     async def story(w: World) -> None:
         anna, admin = w.telegram.user(), till_kit.admin(w)
-        charge_id = await till_kit.pays(anna)
-        await anna.wait_message("Оплата получена")
+        charge_id = await till_kit.has_paid(anna)
         admin.send(f"/refund {charge_id}")  # and no reason
         await admin.wait_message("/refund номер_платежа причина")
         assert (await till_kit.only_payment(w)).state is PaymentState.CREDITED
@@ -48,8 +47,7 @@ def test_a_refund_of_unknown_fate_is_asked_for_again_and_counts_once(
 ) -> None:
     async def story(w: World) -> None:
         anna, admin = w.telegram.user(), till_kit.admin(w)
-        charge_id = await till_kit.pays(anna)
-        await anna.wait_message("Оплата получена")
+        charge_id = await till_kit.has_paid(anna)
         w.telegram.faults.add("refundStarPayment", fault)
         admin.send(f"/refund {charge_id} причина")
         await w.settled(90)
@@ -65,8 +63,7 @@ def test_a_refund_of_unknown_fate_is_asked_for_again_and_counts_once(
 def test_given_back_before_is_success(seed: int) -> None:
     async def story(w: World) -> None:
         anna, admin = w.telegram.user(), till_kit.admin(w)
-        charge_id = await till_kit.pays(anna)
-        await anna.wait_message("Оплата получена")
+        charge_id = await till_kit.has_paid(anna)
         w.telegram.till.charge_back(charge_id)  # nobody tells us
         admin.send(f"/refund {charge_id} причина")
         await w.settled(10)
@@ -83,8 +80,7 @@ def test_a_refund_that_telegram_refuses_leaves_the_money_and_can_be_asked_for_ag
 ) -> None:
     async def story(w: World) -> None:
         anna, admin = w.telegram.user(), till_kit.admin(w)
-        charge_id = await till_kit.pays(anna)
-        await anna.wait_message("Оплата получена")
+        charge_id = await till_kit.has_paid(anna)
         w.telegram.till.debit(60)  # our Stars went elsewhere
         admin.send(f"/refund {charge_id} причина")
         await anna.wait_message("не принял возврат")
@@ -104,8 +100,7 @@ def test_a_refund_that_telegram_refuses_leaves_the_money_and_can_be_asked_for_ag
 def test_a_restart_in_the_middle_of_a_refund_finishes_it(seed: int) -> None:
     async def story(w: World) -> None:
         anna, admin = w.telegram.user(), till_kit.admin(w)
-        charge_id = await till_kit.pays(anna)
-        await anna.wait_message("Оплата получена")
+        charge_id = await till_kit.has_paid(anna)
         w.telegram.faults.add("refundStarPayment", CutAfter())
         admin.send(f"/refund {charge_id} причина")
         await w.settled(5)
@@ -121,8 +116,7 @@ def test_a_restart_in_the_middle_of_a_refund_finishes_it(seed: int) -> None:
 def test_what_is_spent_is_not_given_back(seed: int) -> None:
     async def story(w: World) -> None:
         anna, admin = w.telegram.user(), till_kit.admin(w)
-        charge_id = await till_kit.pays(anna)
-        await anna.wait_message("Оплата получена")
+        charge_id = await till_kit.has_paid(anna)
         await kit.orders_picture(anna)
         await w.settled(120)
         admin.send(f"/refund {charge_id} причина")
@@ -142,8 +136,7 @@ def test_what_is_spent_is_not_given_back(seed: int) -> None:
 def test_a_refund_from_outside_takes_what_is_left_and_we_bear_the_rest(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        charge_id = await till_kit.pays(anna)
-        await anna.wait_message("Оплата получена")
+        charge_id = await till_kit.has_paid(anna)
         await kit.orders_picture(anna)
         await w.settled(120)
         update_id = w.telegram.till.refund_from_outside(charge_id)
@@ -165,8 +158,7 @@ def test_a_refund_from_outside_takes_what_is_left_and_we_bear_the_rest(seed: int
 def test_a_chargeback_that_nobody_tells_of_is_found(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()
-        charge_id = await till_kit.pays(anna)
-        await anna.wait_message("Оплата получена")
+        charge_id = await till_kit.has_paid(anna)
         w.telegram.till.charge_back(charge_id)
         w.telegram.till.debit(7)
         await till_kit.restart(w)
@@ -359,8 +351,7 @@ def test_only_the_admin_moves_other_peoples_money_and_says_why(seed: int) -> Non
         assert await till_kit.available(w, anna) == 1_000
         admin.send(f"/payments {anna.user_id}")
         await admin.wait_message("Платежей нет")
-        await till_kit.pays(anna)
-        await anna.wait_message("Оплата получена")
+        await till_kit.has_paid(anna)
         admin.send(f"/payments {anna.user_id}")
         await admin.wait_message("⭐100 · credited")
         reasons = await w.rows("SELECT kind, reason FROM admin_actions ORDER BY at")

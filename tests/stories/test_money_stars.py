@@ -42,8 +42,7 @@ def test_the_wallet_reads_like_a_statement(seed: int) -> None:
         anna = w.telegram.user()
         await kit.orders_picture(anna)
         await w.settled(120)
-        await till_kit.pays(anna)
-        await anna.wait_message("Оплата получена")
+        await till_kit.has_paid(anna)
         anna.send("/balance")
         wallet = await anna.wait_message("Последние движения")
         assert "Баланс: 200,77 ₽" in wallet.text

@@ -45,6 +45,14 @@ def places(story: Story) -> set[Place]:
     return {step.place for step in story.steps}
 
 
+UP_TO_THE_CALLBACK = [
+    (Place.INBOX, "callback_query received"),
+    (Place.JOB, "begun"),
+    (Place.MONEY, "0.63 RUB held (reserve)"),
+    (Place.JOB, "createTask 1 of job"),
+    (Place.KIE, ": created, task"),
+    (Place.KIE, "called back"),
+]
 OF_A_JOB = {Place.INBOX, Place.JOB, Place.MONEY, Place.KIE, Place.OUTBOX, Place.EVENT}
 
 
@@ -56,12 +64,7 @@ def test_a_paid_tap_is_told_from_its_update_to_the_last_reply(seed: int) -> None
         await w.settled(120)
         of_tap = await told(w, (await kit.only_job(w, anna)).cid)
         milestones = [
-            (Place.INBOX, "callback_query received"),
-            (Place.JOB, "begun"),
-            (Place.MONEY, "0.63 RUB held (reserve)"),
-            (Place.JOB, "createTask 1 of job"),
-            (Place.KIE, ": created, task"),
-            (Place.KIE, "called back"),
+            *UP_TO_THE_CALLBACK,
             (Place.KIE, "has its result for 0.8 credits, 0.8 expected"),
             (Place.OUTBOX, "send_result queued"),
             (Place.OUTBOX, "send_result sent"),
@@ -94,12 +97,7 @@ def test_a_refunded_tap_is_told_with_what_was_held_and_given_back(seed: int) -> 
         assert_told_in_order(
             of_tap,
             [
-                (Place.INBOX, "callback_query received"),
-                (Place.JOB, "begun"),
-                (Place.MONEY, "0.63 RUB held (reserve)"),
-                (Place.JOB, "createTask 1 of job"),
-                (Place.KIE, ": created, task"),
-                (Place.KIE, "called back"),
+                *UP_TO_THE_CALLBACK,
                 (Place.JOB, f"is failed: {job.reason}"),
                 (Place.MONEY, "0.63 RUB given back (release)"),
             ],
@@ -130,8 +128,7 @@ def test_a_callback_that_came_twice_is_told_twice(seed: int) -> None:
 def test_a_payment_is_told_with_its_number_and_what_became_of_it(seed: int) -> None:
     async def story(w: World) -> None:
         anna, admin = w.telegram.user(), till_kit.admin(w)
-        charge_id = await till_kit.pays(anna)
-        await anna.wait_message("Оплата получена")
+        charge_id = await till_kit.has_paid(anna)
         await w.settled(5)
         paid = await cid_of_update(w, "successful_payment")
         milestones = [

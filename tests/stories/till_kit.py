@@ -63,6 +63,13 @@ async def pays(user: FakeUser, invoice: FakeMessage | None = None, **options: An
     return checkout.charge_id
 
 
+async def has_paid(user: FakeUser) -> str:
+    """Pay a new invoice and read that the money is there; return the charge id."""
+    charge_id = await pays(user)
+    await user.wait_message("Оплата получена")
+    return charge_id
+
+
 async def payments_in(w: World) -> list[PaymentSeen]:
     """Return all payments, oldest first."""
     rows = await w.rows(
