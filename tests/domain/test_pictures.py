@@ -95,8 +95,9 @@ def test_a_photo_on_the_card_begins_the_order() -> None:
 
 def test_the_order_carries_the_file_id_and_the_newest_picture_counts() -> None:
     talk = ready()
-    talk.do(sent())
-    talk.do(sent(file_id="file-2", caption="not a new description"))
+    assert "Подпись" not in shown(talk.do(sent())).text
+    turn = talk.do(sent(file_id="file-2", caption="not a new description"))
+    assert "Подпись не взяли" in shown(turn).text
     [start] = started(talk.press("confirm:"))
     assert start.params["image_input"] == "file-2"
     assert start.params["prompt"] == "a cat"
@@ -140,7 +141,7 @@ def test_a_model_that_takes_no_picture_gets_none(model_id: str) -> None:
     talk = Talk()
     talk.tap(f"model:{model_id}")
     turn = talk.do(sent(caption="a cat"))
-    assert "Пока понимаю только текст" in shown(turn).text
+    assert "Здесь понимаю только текст" in shown(turn).text
     assert reason(turn) is Reason.UNSUPPORTED_UPDATE
     assert turn.session.draft is not None
     assert turn.session.draft.values == {}

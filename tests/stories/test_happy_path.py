@@ -120,7 +120,7 @@ def test_stray_words_and_stickers_are_answered(seed: int) -> None:
         anna.send("нарисуй кота")
         first = await anna.wait_message("сначала выберите модель")
         anna.send_sticker()
-        await anna.wait_message("Пока понимаю только текст", after=first)
+        await anna.wait_message("Здесь понимаю только текст", after=first)
         anna.send("/nonsense")
         await anna.wait_message("Такой команды нет")
 

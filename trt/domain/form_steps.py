@@ -94,6 +94,9 @@ def _attached(scene: Scene, card: ModelCard, draft: Draft, sent: FileSent | Medi
         asked = form.next_question(card, draft.values)
     if caption.strip() and asked is not None and asked.kind is ParamKind.TEXT:
         return _typed_text(scene, card, draft, asked, caption)
+    if caption.strip() and asked is None:
+        filled, words = evolve(draft, asking=None), scene.copy.text("stray.caption")
+        return order_steps.show(scene, "picture_answer", card, filled, trouble=words)
     return order_steps.advance(scene, "picture_answer", card, draft)
 
 
