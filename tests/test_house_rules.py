@@ -98,7 +98,7 @@ def test_the_readme_shows_the_commands_that_the_makefile_has() -> None:
 
 def test_the_architecture_page_lists_every_actor_of_the_tree() -> None:
     page = (ROOT / "docs/architecture.md").read_text("utf-8")
-    for module in ("tree.py", "active_branch.py"):
+    for module in ("tree.py", "active_branch.py", "money_branch.py"):
         text = (ROOT / "trt/actors" / module).read_text("utf-8")
         for name in re.findall(r'Child\(\s*"(\w+)"', text):
             assert f"`{name}`" in page, f"{name} is missing in docs/architecture.md"
