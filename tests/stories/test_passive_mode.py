@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 import trio
 
+from tests.conftest import LogOfTest
 from tests.stories import kit, till_kit
 from trt.domain.ids import BotId, UpdateId
 from trt.domain.reasons import Reason
@@ -107,6 +108,24 @@ def test_in_reject_mode_what_was_handled_at_the_last_moment_is_not_said_to_be_lo
         assert not w.told(EventName.PASSIVE_REJECT)
 
     kit.tell(story, seed, environment={"PASSIVE_MODE": "reject"})
+
+
+@kit.SEEDS
+def test_a_tap_whose_grace_ended_in_a_crash_is_answered_all_the_same(
+    seed: int, log: LogOfTest
+) -> None:
+    log.claim("ACTOR_CRASHED")
+
+    async def story(w: World) -> None:
+        anna = w.telegram.user()
+        anna.send("/start")
+        menu = await anna.wait_message("Что создаём?")
+        await passive_world(w, for_s=10.0)
+        w.bot.trouble.fail("_close_or_leave", RuntimeError("a mistake of ours"))
+        tap = anna.tap("cat:image", menu)
+        assert "Обновляемся" in (await anna.wait_answer(tap, 1.0)).text
+
+    kit.tell(story, seed)
 
 
 @kit.SEEDS

@@ -81,6 +81,8 @@ class PassiveResponder:
 
     async def run(self, ctx: Context[None]) -> None:
         """Respond until the lease changes hands."""
+        # What a crash left half told is watched like the taps that others took.
+        self._unsettled = {row.update_id for _, row in self._in_grace}
         ctx.ready()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receive, nursery)
