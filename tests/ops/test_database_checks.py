@@ -24,7 +24,7 @@ from trt.ops.finding import Finding, Verdict
 from trt.ops.lock_state import Leadership, LockState
 from trt.ops.schema_state import SchemaAge, SchemaState
 from trt.storage.books import Audit
-from trt.storage.lease import Takeover, TakeoverReason
+from trt.storage.lease_row import Takeover, TakeoverReason
 from trt.storage.outbox import OutboxDepth
 
 OK, WARN, FAIL = Verdict.OK, Verdict.WARN, Verdict.FAIL

@@ -17,7 +17,8 @@ from trt.storage import installation, lease
 from trt.storage.database import Transaction
 from trt.storage.engines import DatabaseAddress, PostgresAddress, SQLiteAddress
 from trt.storage.errors import Fenced
-from trt.storage.lease import Acquired, LeaseRow, TakeoverReason
+from trt.storage.lease import Acquired
+from trt.storage.lease_row import LeaseRow, TakeoverReason
 from trt.storage.postgres_lease import open_postgres_leases
 from trt.storage.sqlite_connection import connect
 from trt.telemetry.events import CATALOGUE, EventName

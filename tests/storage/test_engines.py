@@ -15,7 +15,8 @@ from trt.storage import inbox, ledger
 from trt.storage.database import Transaction
 from trt.storage.engines import DatabaseAddress, PostgresAddress, SQLiteAddress, open_storage
 from trt.storage.errors import Fenced, ShardsDiffer
-from trt.storage.lease import Acquired, HeldBy, TakeoverReason
+from trt.storage.lease import Acquired, HeldBy
+from trt.storage.lease_row import TakeoverReason
 from trt.storage.migrate import migrate
 
 NAME = "shard-0"

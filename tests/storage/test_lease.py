@@ -11,7 +11,8 @@ from tests.storage.engine import ClockedTransaction, Engine
 from tests.storage.samples import NOW, later
 from trt.storage import lease
 from trt.storage.database import Transaction
-from trt.storage.lease import Acquired, HeldBy, LeaseRow, Takeover, TakeoverReason
+from trt.storage.lease import Acquired, HeldBy
+from trt.storage.lease_row import LeaseRow, Takeover, TakeoverReason
 
 NAME = "active"
 TTL_S = 2.0

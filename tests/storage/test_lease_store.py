@@ -19,7 +19,8 @@ from trt.sources import SystemSources
 from trt.storage import lease
 from trt.storage.database import Database
 from trt.storage.errors import DatabaseUnavailable
-from trt.storage.lease import Acquired, HeldBy, LeaseRow, TakeoverReason
+from trt.storage.lease import Acquired, HeldBy
+from trt.storage.lease_row import LeaseRow, TakeoverReason
 from trt.storage.lease_store import DatabaseLeaseStore, LeaseStore
 from trt.storage.postgres import open_postgres
 from trt.storage.postgres_lease import LEASE_TIMEOUTS, open_postgres_leases

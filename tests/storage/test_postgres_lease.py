@@ -15,7 +15,8 @@ from tests.storage.test_lease_store import NAME, ROOMY, TTL_S, Instances, Server
 from trt.secret import Secret
 from trt.storage import lease
 from trt.storage.errors import DatabaseUnavailable
-from trt.storage.lease import Acquired, HeldBy, TakeoverReason
+from trt.storage.lease import Acquired, HeldBy
+from trt.storage.lease_row import TakeoverReason
 from trt.storage.lease_store import LeaseStore
 from trt.storage.migrate_postgres import migrate_postgres
 from trt.storage.postgres_connection import PostgresTimeouts, connect

@@ -34,7 +34,7 @@ from trt.actors.update_source import update_source
 from trt.domain.ids import JobId, UserId
 from trt.domain.reasons import Reason
 from trt.storage.inbox import InboxRow
-from trt.storage.lease import TakeoverReason
+from trt.storage.lease_row import TakeoverReason
 from trt.supervision import (
     Actor,
     ActorStopped,

@@ -8,7 +8,7 @@ from attrs import frozen
 from trt.actors.held import Held
 from trt.actors.lease_terms import LeaseTerms
 from trt.storage.errors import DatabaseUnavailable
-from trt.storage.lease import LeaseRow
+from trt.storage.lease_row import LeaseRow
 from trt.storage.lease_store import LeaseStore
 from trt.supervision import Context
 

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import trio
 from attrs import define, field
 
-from trt.storage.lease import Takeover
+from trt.storage.lease_row import Takeover
 from trt.supervision import Actor, Context
 
 M = TypeVar("M")

@@ -12,7 +12,8 @@ from trt.actors.ingress_channel import IngressChannel
 from trt.actors.lease_terms import LeaseTerms
 from trt.storage.errors import DatabaseUnavailable
 from trt.storage.inbox import InboxRow
-from trt.storage.lease import Acquired, HeldBy, LeaseRow, Takeover
+from trt.storage.lease import Acquired, HeldBy
+from trt.storage.lease_row import LeaseRow, Takeover
 from trt.storage.lease_store import LeaseStore
 from trt.supervision import Context, Supervisor
 from trt.telemetry.events import EventName, FieldValue

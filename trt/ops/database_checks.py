@@ -10,7 +10,7 @@ from trt.ops.lock_state import Leadership, LockState
 from trt.ops.schema_state import SchemaAge, SchemaState
 from trt.ops.wording import count, duration, size
 from trt.storage.books import Audit
-from trt.storage.lease import Takeover
+from trt.storage.lease_row import Takeover
 
 SKEW_WARN_S = 1.0
 """Deadlines and the age of taps are by the instance's clock, in seconds."""

@@ -13,7 +13,7 @@ from trt.ops.lock_state import lease_name
 from trt.storage import books, lease, outbox
 from trt.storage.books import Audit
 from trt.storage.database import Transaction
-from trt.storage.lease import Takeover
+from trt.storage.lease_row import Takeover
 from trt.storage.outbox import OutboxDepth
 from trt.storage.timestamps import from_unix, to_unix
 

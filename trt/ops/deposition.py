@@ -10,7 +10,7 @@ from trt.ops.database_door import Door
 from trt.storage import app_events
 from trt.storage.app_events import AppEvent
 from trt.storage.database import Transaction
-from trt.storage.lease import LeaseRow
+from trt.storage.lease_row import LeaseRow
 from trt.storage.timestamps import to_unix
 from trt.telemetry.events import CATALOGUE, EventName
 

@@ -11,7 +11,7 @@ from trt.ops.database_door import Door
 from trt.ops.deposition import Deposition, depositions
 from trt.storage import lease
 from trt.storage.database import Transaction
-from trt.storage.lease import LeaseRow, Takeover, TakeoverReason
+from trt.storage.lease_row import LeaseRow, Takeover, TakeoverReason
 
 TAKEOVERS_SHOWN = 10
 

@@ -1,64 +1,15 @@
 """The lease that makes exactly one instance active, and the epoch that fences the others off."""
 
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 
 from attrs import evolve, frozen
 
-from trt.storage.database import Row, Transaction
-from trt.storage.timestamps import from_unix, to_unix
+from trt.storage.database import Transaction
+from trt.storage.lease_row import LeaseRow, Takeover, TakeoverReason, lease_row, takeover_of_row
+from trt.storage.timestamps import to_unix
 
 TAKEOVERS_KEPT = 200
 """How much of its history a lease keeps."""
-
-
-class TakeoverReason(StrEnum):
-    """Why the lease was free."""
-
-    RELEASED = "released"
-    EXPIRED = "expired"
-    CRASHED = "crashed"
-    """Its holder's session was gone before the lease ran out."""
-    DEPOSED = "deposed"
-    """An operator took it away."""
-
-
-@frozen(kw_only=True)
-class Takeover:
-    """One change of the lease's holder."""
-
-    epoch: int
-    """The one that began with it."""
-    from_holder: str
-    to_holder: str
-    at: datetime
-    reason: TakeoverReason
-    gap_s: float
-    """How long nobody was active at most: since it was free, or since the last renewal."""
-
-
-@frozen(kw_only=True)
-class LeaseRow:
-    """The lease as it stands in the database."""
-
-    name: str
-    holder: str | None
-    """The incarnation of a process that holds it; None while it is free."""
-    pid: int | None
-    epoch: int
-    acquired_at: datetime
-    renewed_at: datetime
-    expires_at: datetime
-    released_by: str | None
-    """Who held it last, while it is free."""
-    is_deposed: bool
-    """Whether it is free because an operator took it away."""
-    has_session_lock: bool
-    """Whether the holder's session vouches for it: gone, the holder is."""
-    takeover: Takeover | None
-    """How the epoch began; None for the very first holder's."""
-    now: datetime
-    """The shared clock when this was read: ages are counted from it."""
 
 
 @frozen
@@ -104,7 +55,7 @@ def read(tx: Transaction, name: str) -> LeaseRow | None:
         """,
         {"name": name},
     ).first()
-    return None if row is None else _lease_row(row, tx.clock())
+    return None if row is None else lease_row(row, tx.clock())
 
 
 def may_write(tx: Transaction, name: str, *, epoch: int) -> bool:
@@ -254,7 +205,7 @@ def history(tx: Transaction, name: str, *, limit: int = TAKEOVERS_KEPT) -> list[
         """,
         {"name": name, "limit": limit},
     )
-    return [_takeover_of_row(row) for row in rows]
+    return [takeover_of_row(row) for row in rows]
 
 
 def _takeover(standing: LeaseRow, reason: TakeoverReason, *, to_holder: str) -> Takeover | None:
@@ -359,34 +310,3 @@ def _free(tx: Transaction, name: str, *, holder: str, epoch: int, is_deposed: bo
     if freed.count:
         tx.notify(topic(name))
     return freed.count == 1
-
-
-def _lease_row(row: Row, now: datetime) -> LeaseRow:
-    name, holder, pid, epoch, acquired_at, renewed_at, expires_at, released_by = row[:8]
-    is_deposed, has_session_lock, *takeover = row[8:]
-    return LeaseRow(
-        name=name,
-        holder=holder,
-        pid=pid,
-        epoch=epoch,
-        acquired_at=from_unix(acquired_at),
-        renewed_at=from_unix(renewed_at),
-        expires_at=from_unix(expires_at),
-        released_by=released_by,
-        is_deposed=bool(is_deposed),
-        has_session_lock=bool(has_session_lock),
-        takeover=None if takeover[0] is None else _takeover_of_row(tuple(takeover)),
-        now=now,
-    )
-
-
-def _takeover_of_row(row: Row) -> Takeover:
-    epoch, from_holder, to_holder, at, reason, gap_s = row
-    return Takeover(
-        epoch=epoch,
-        from_holder=from_holder,
-        to_holder=to_holder,
-        at=from_unix(at),
-        reason=TakeoverReason(reason),
-        gap_s=gap_s,
-    )

@@ -6,7 +6,8 @@ from typing_extensions import override
 
 from trt.storage import lease
 from trt.storage.database import Database
-from trt.storage.lease import Acquired, HeldBy, LeaseRow
+from trt.storage.lease import Acquired, HeldBy
+from trt.storage.lease_row import LeaseRow
 
 
 class LeaseStore(Protocol):

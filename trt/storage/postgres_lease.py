@@ -12,7 +12,8 @@ from typing_extensions import override
 from trt.storage import lease
 from trt.storage.database import T, Transaction
 from trt.storage.errors import DatabaseUnavailable
-from trt.storage.lease import Acquired, HeldBy, LeaseRow
+from trt.storage.lease import Acquired, HeldBy
+from trt.storage.lease_row import LeaseRow
 from trt.storage.lease_store import LeaseStore
 from trt.storage.postgres_connection import PostgresConnection, PostgresTimeouts
 from trt.storage.postgres_pool import PostgresPool
