@@ -50,7 +50,7 @@ def not_ok(found: list[Finding]) -> set[str]:
 
 
 async def lead(door: Door, shard: int = 0) -> None:
-    leases = DatabaseLeaseStore(door.db)
+    leases = DatabaseLeaseStore(door.db, door.read)
     await leases.acquire(f"shard-{shard}", holder="first", pid=1, ttl_s=60)
 
 

@@ -1,6 +1,7 @@
 """A service opens all its doors to one database, whatever the engine."""
 
 import threading
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from trt.sources import SystemSources
 from trt.storage import inbox, ledger
 from trt.storage.database import Transaction
 from trt.storage.engines import DatabaseAddress, PostgresAddress, SQLiteAddress, open_storage
-from trt.storage.errors import Fenced, ShardsDiffer
+from trt.storage.errors import DatabaseUnavailable, Fenced, ShardsDiffer
 from trt.storage.lease import Acquired, HeldBy
 from trt.storage.lease_row import TakeoverReason
 from trt.storage.migrate import migrate
+from trt.storage.sqlite_connection import connect
 
 NAME = "shard-0"
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -92,6 +94,26 @@ async def test_neither_the_ingress_nor_the_lease_waits_behind_work(postgres_url:
             await a.ingress_db.transact(inbox.store, [inbox_row(1)])
             assert await a.lease_store.renew(NAME, holder="a", epoch=taken.epoch, ttl_s=60)
         ended.set()
+
+
+async def test_who_looks_at_a_lease_in_a_file_waits_for_no_writer(tmp_path: Path) -> None:
+    address = SQLiteAddress(tmp_path / "trt.sqlite3")
+    migrate(address, MIGRATIONS, now=NOW)
+    async with opened(address, holder="a") as a, opened(address, holder="b") as b:
+        await a.lease_store.acquire(NAME, holder="a", pid=1, ttl_s=60)
+        with closing(connect(address.path)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            held = await b.lease_store.acquire(NAME, holder="b", pid=2, ttl_s=60)
+            assert isinstance(held, HeldBy)
+            seen = await b.lease_store.read(NAME)
+            assert seen is not None
+            assert (seen.holder, seen.epoch) == (held.row.holder, held.row.epoch) == ("a", 1)
+            with pytest.raises(DatabaseUnavailable):  # to take it is to write
+                await b.lease_store.acquire("shard-1", holder="b", pid=2, ttl_s=60)
+            writer.execute("ROLLBACK")
+        assert isinstance(
+            await b.lease_store.acquire("shard-1", holder="b", pid=2, ttl_s=60), Acquired
+        )
 
 
 async def test_the_number_of_shards_is_settled_by_the_first_start(

@@ -24,7 +24,7 @@ from trt.storage.lease_row import LeaseRow, TakeoverReason
 from trt.storage.lease_store import DatabaseLeaseStore, LeaseStore
 from trt.storage.postgres import open_postgres
 from trt.storage.postgres_lease import LEASE_TIMEOUTS, open_postgres_leases
-from trt.storage.sqlite import open_sqlite
+from trt.storage.sqlite import open_sqlite, open_sqlite_reader
 
 T = TypeVar("T")
 
@@ -85,7 +85,13 @@ class File(Place):
                 holder: await stack.enter_async_context(open_sqlite(self.path, now=now))
                 for holder in holders
             }
-            stores = {holder: DatabaseLeaseStore(db) for holder, db in opened.items()}
+            looks = {
+                holder: await stack.enter_async_context(open_sqlite_reader(self.path, now=now))
+                for holder in holders
+            }
+            stores = {
+                holder: DatabaseLeaseStore(opened[holder], looks[holder]) for holder in holders
+            }
             yield Instances(dict(stores), opened[holders[0]])
 
 

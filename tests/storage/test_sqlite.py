@@ -18,7 +18,7 @@ from tests.storage.test_transact import TooLate, WorkBrokeError, stored_ids
 from trt.storage import inbox
 from trt.storage.database import Database, Transaction
 from trt.storage.errors import DatabaseUnavailable, DatabaseUnopenable
-from trt.storage.sqlite import open_sqlite, open_sqlite_inline
+from trt.storage.sqlite import open_sqlite, open_sqlite_inline, open_sqlite_reader
 from trt.storage.sqlite_connection import connect
 
 REPOSITORY = Path(__file__).parents[2]
@@ -201,6 +201,55 @@ async def test_a_file_locked_by_another_process_is_unavailable_and_then_availabl
             other.execute("ROLLBACK")
         assert await failure_of(database, [2]) is None
         assert await stored_ids(database) == [2]
+
+
+async def test_a_look_waits_for_no_writer_not_even_our_own(tmp_path: Path) -> None:
+    path = new_file(tmp_path)
+    async with (
+        open_sqlite(path, now=now) as database,
+        open_sqlite_reader(path, now=now) as read,
+    ):
+        async with busy_writer(database):
+            with trio.fail_after(5):  # the writer would keep it for twice as long
+                assert await read(ids) == []
+        assert await read(ids) == [1000]
+
+
+async def test_a_look_sees_one_moment_and_keeps_nothing(tmp_path: Path) -> None:
+    path = new_file(tmp_path)
+
+    def look_twice(tx: Transaction) -> tuple[list[int], list[int]]:
+        before = ids(tx)
+        with closing(connect(path)) as other:
+            other.execute("DELETE FROM inbox")
+        return before, ids(tx)
+
+    async with open_sqlite(path, now=now) as database, open_sqlite_reader(path, now=now) as read:
+        await database.transact(inbox.store, [inbox_row(1)])
+        assert await read(look_twice) == ([1], [1])
+        assert await read(ids) == []
+        await read(inbox.store, [inbox_row(2)])
+        assert await read(ids) == []
+        with pytest.raises(WorkBrokeError):
+            await read(break_off)
+        assert await read(ids) == []
+
+
+async def test_a_file_that_cannot_be_read_is_unavailable(tmp_path: Path) -> None:
+    path = new_file(tmp_path)
+    async with open_sqlite_reader(path, now=now, busy_timeout_s=0.01) as read:
+        path.write_bytes(b"no database" * 1000)
+        with pytest.raises(DatabaseUnavailable):
+            await read(ids)
+
+
+def ids(tx: Transaction) -> list[int]:
+    return [update_id for (update_id,) in tx.execute("SELECT update_id FROM inbox ORDER BY 1")]
+
+
+def break_off(tx: Transaction) -> None:
+    ids(tx)
+    raise WorkBrokeError
 
 
 async def test_a_full_disk_loses_only_what_was_not_acknowledged(tmp_path: Path) -> None:

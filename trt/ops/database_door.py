@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
-from typing import Concatenate, Protocol, assert_never
+from typing import Concatenate, assert_never
 
 import trio
 from attrs import frozen
 
 from trt.secret import Secret
-from trt.storage.database import Database, P, T, Transaction
+from trt.storage.database import Database, P, Read, T, Transaction
 from trt.storage.engines import DatabaseAddress, PostgresAddress, SQLiteAddress
 from trt.storage.errors import DatabaseUnopenable
 from trt.storage.lease_store import DatabaseLeaseStore, LeaseStore
@@ -18,23 +18,13 @@ from trt.storage.postgres import open_postgres
 from trt.storage.postgres_connection import PostgresTimeouts
 from trt.storage.postgres_lease import application_name, open_postgres_leases
 from trt.storage.sqlite import InlineSQLiteDatabase
-from trt.storage.sqlite_connection import SQLiteTransaction, connect
+from trt.storage.sqlite_connection import connect, read_with
 
 HOLDER = "ops"
 # To connect, and to ask what is found at once.
 _QUICK = PostgresTimeouts(deadline_s=3.0, statement_s=2.5, lock_s=2.0)
 # To look through everything, and to think about it before the transaction ends.
 _PATIENT = PostgresTimeouts(deadline_s=60.0, statement_s=55.0, idle_in_transaction_s=55.0)
-
-
-class Read(Protocol):
-    """Runs a function that only reads as one transaction, without standing in anybody's way."""
-
-    async def __call__(
-        self, work: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Return what the work returned; raises `DatabaseUnavailable`."""
-        ...
 
 
 @frozen(kw_only=True, eq=False)
@@ -104,12 +94,7 @@ async def _open_file(path: Path, now: Callable[[], datetime]) -> AsyncIterator[D
             work: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
         ) -> T:
             await trio.lowlevel.checkpoint()
-            # Deferred: readers of a WAL see one moment and hold up no writer.
-            connection.execute("BEGIN")
-            try:
-                return work(SQLiteTransaction(connection, now), *args, **kwargs)
-            finally:
-                connection.execute("ROLLBACK")
+            return read_with(connection, now, lambda tx: work(tx, *args, **kwargs))
 
         db = InlineSQLiteDatabase(connection, now)
         [version] = await read(lambda tx: tx.execute("SELECT sqlite_version()").one())
@@ -122,7 +107,7 @@ async def _open_file(path: Path, now: Callable[[], datetime]) -> AsyncIterator[D
             read=read,
             study=read,
             db=db,
-            leases=DatabaseLeaseStore(db),
+            leases=DatabaseLeaseStore(db, read),
         )
 
 

@@ -89,6 +89,16 @@ class DatabaseStatistics:
     """The most transactions that ever shared one commit."""
 
 
+class Read(Protocol):
+    """Runs a function that only reads as one transaction, without standing in anybody's way."""
+
+    async def __call__(
+        self, work: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return what the work returned; raises `DatabaseUnavailable`."""
+        ...
+
+
 class Database(Protocol):
     """Where everything that must survive is kept; one per process and purpose."""
 

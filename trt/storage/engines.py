@@ -15,7 +15,7 @@ from trt.storage.lease_store import DatabaseLeaseStore, LeaseStore
 from trt.storage.postgres import open_postgres
 from trt.storage.postgres_lease import LEASE_TIMEOUTS, application_name, open_postgres_leases
 from trt.storage.postgres_listener import PostgresListener
-from trt.storage.sqlite import open_sqlite
+from trt.storage.sqlite import open_sqlite, open_sqlite_reader
 from trt.storage.wake_bus import NoWakeUps, WakeSource
 
 # Updates and callbacks come in batches, one transaction each: one at work, one on its way.
@@ -125,12 +125,13 @@ async def _open_file(path: Path, *, now: Callable[[], datetime]) -> AsyncIterato
     async with (
         open_sqlite(path, now=now) as db,
         open_sqlite(path, now=now, busy_timeout_s=_LEASE_BUSY_S) as lease_db,
+        open_sqlite_reader(path, now=now, busy_timeout_s=_LEASE_BUSY_S) as look,
     ):
         yield Storage(
             db=db,
             # One writer at a time is all a file can have, and its groups are shared by everybody.
             ingress_db=db,
-            lease_store=DatabaseLeaseStore(lease_db),
+            lease_store=DatabaseLeaseStore(lease_db, look),
             wake_source=NoWakeUps(),
             engine="sqlite",
             is_pooled=False,

@@ -5,16 +5,18 @@ from typing import Protocol
 from typing_extensions import override
 
 from trt.storage import lease
-from trt.storage.database import Database
+from trt.storage.database import Database, Read
 from trt.storage.lease import Acquired, HeldBy
 from trt.storage.lease_row import LeaseRow
 
 
 class LeaseStore(Protocol):
-    """The lease in the database; each call is one transaction, and raises `DatabaseUnavailable`."""
+    """The lease in the database; a call changes all or nothing and raises `DatabaseUnavailable`."""
 
     async def acquire(self, name: str, *, holder: str, pid: int, ttl_s: float) -> Acquired | HeldBy:
         """Take the lease if it may be taken; the living holder that asks again only extends it.
+
+        As long as somebody else has it, asking only reads and stands in nobody's way.
 
         Args:
             name: Which lease.
@@ -46,13 +48,24 @@ class LeaseStore(Protocol):
 
 
 class DatabaseLeaseStore(LeaseStore):
-    """The lease in any database, with nothing but its row: who goes silent loses it by expiry."""
+    """The lease in any database, with nothing but its row: who goes silent loses it by expiry.
 
-    def __init__(self, database: Database) -> None:
+    Nobody tells a waiting instance that the lease is free, so it looks often; a look only reads.
+    """
+
+    def __init__(self, database: Database, read: Read) -> None:
         self._database = database
+        self._read = read
 
     @override
     async def acquire(self, name: str, *, holder: str, pid: int, ttl_s: float) -> Acquired | HeldBy:
+        standing = await self.read(name)
+        if (
+            standing is not None
+            and standing.holder != holder
+            and lease.why_free(standing, is_holder_gone=False) is None
+        ):
+            return HeldBy(standing)
         return await self._database.transact(
             lease.acquire, name, holder=holder, pid=pid, ttl_s=ttl_s
         )
@@ -73,4 +86,4 @@ class DatabaseLeaseStore(LeaseStore):
 
     @override
     async def read(self, name: str) -> LeaseRow | None:
-        return await self._database.transact(lease.read, name)
+        return await self._read(lease.read, name)

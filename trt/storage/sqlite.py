@@ -13,10 +13,10 @@ import trio
 from typing_extensions import override
 
 from trt.storage.commit_group import Request, Tally, commit_together
-from trt.storage.database import Database, DatabaseStatistics, P, T, Transaction
+from trt.storage.database import Database, DatabaseStatistics, P, Read, T, Transaction
 from trt.storage.errors import DatabaseUnavailable
 from trt.storage.fence import FencedDatabase
-from trt.storage.sqlite_connection import connect
+from trt.storage.sqlite_connection import connect, read_with
 
 # Large enough that the sync is shared by a burst, small enough that its first one need not wait
 # more than some ten milliseconds.
@@ -53,6 +53,37 @@ async def open_sqlite(
         yield database
     finally:
         await database.aclose()
+
+
+@asynccontextmanager
+async def open_sqlite_reader(
+    path: Path | str, *, now: Callable[[], datetime], busy_timeout_s: float = 5.0
+) -> AsyncIterator[Read]:
+    """Open a migrated database file for looks, which wait for no writer, not even our own.
+
+    Args:
+        path: The file.
+        now: The clock of `Transaction.clock`; it is asked in a thread.
+        busy_timeout_s: How long to wait for a process that repairs the file after a crash.
+
+    Raises:
+        DatabaseUnopenable: The path cannot be written or is no database.
+    """
+    connection = await trio.to_thread.run_sync(lambda: connect(path, busy_timeout_s=busy_timeout_s))
+    one_at_a_time = trio.CapacityLimiter(1)
+
+    async def read(
+        work: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await trio.to_thread.run_sync(
+            lambda: read_with(connection, now, lambda tx: work(tx, *args, **kwargs)),
+            limiter=one_at_a_time,
+        )
+
+    try:
+        yield read
+    finally:
+        connection.close()
 
 
 @contextmanager

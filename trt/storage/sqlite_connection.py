@@ -8,7 +8,7 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from trt.storage.database import Parameters, Rows, Transaction
+from trt.storage.database import Parameters, Rows, T, Transaction
 from trt.storage.errors import DatabaseUnavailable, DatabaseUnopenable
 
 # Primary result codes that say "not now" or "not here" (sqlite.org, Result and Error Codes). All
@@ -113,3 +113,20 @@ class SQLiteTransaction(Transaction):
     @override
     def notify(self, topic: str) -> None:
         """Do nothing: processes that share a file find each other's rows by looking."""
+
+
+def read_with(
+    connection: sqlite3.Connection, now: Callable[[], datetime], work: Callable[[Transaction], T]
+) -> T:
+    """Return what the work found, at one moment; it waits for no writer and holds up none.
+
+    Raises:
+        DatabaseUnavailable: The file could not be read now.
+        Exception: Whatever the work raised.
+    """
+    connection.execute("BEGIN DEFERRED")
+    try:
+        return work(SQLiteTransaction(connection, now))
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")

@@ -123,6 +123,7 @@ class World:
             return InProcessListener(self.network, host, site)
 
         db = TroubledDatabase(self.db, trouble)
+        lease_db = TroubledDatabase(self.db, lease_trouble)
         app = build_app(
             self.config,
             Surroundings(
@@ -130,7 +131,7 @@ class World:
                 storage=Storage(
                     db=db,
                     ingress_db=db,
-                    lease_store=DatabaseLeaseStore(TroubledDatabase(self.db, lease_trouble)),
+                    lease_store=DatabaseLeaseStore(lease_db, lease_db.transact),
                     wake_source=self.bus,
                     engine="sqlite",
                     is_pooled=False,
