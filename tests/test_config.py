@@ -43,7 +43,7 @@ DEFAULTS: dict[str, Any] = {
     "db_pool_max": 2,
     "shards": 1,
     "lease_terms": LeaseTerms(
-        ttl_s=2.0, renew_every_s=0.5, trust_s=1.5, look_every_s=0.25, stop_lost_s=0.4
+        ttl_s=2.0, renew_every_s=0.5, trust_s=1.5, look_every_s=0.05, stop_lost_s=0.4
     ),
     "welcome_balance_kopecks": 0,
     "price_multiplier": Decimal(2),
@@ -72,7 +72,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("LEASE_TTL_S", "30", "lease_terms", LeaseTerms(ttl_s=30)),
     ("LEASE_RENEW_S", "0.25", "lease_terms", LeaseTerms(renew_every_s=0.25)),
     ("LEASE_TRUST_S", "1.6", "lease_terms", LeaseTerms(trust_s=1.6)),
-    ("LEASE_LOOK_S", "0.05", "lease_terms", LeaseTerms(look_every_s=0.05)),
+    ("LEASE_LOOK_S", "0.25", "lease_terms", LeaseTerms(look_every_s=0.25)),
     ("WELCOME_BALANCE_RUB", "100.50", "welcome_balance_kopecks", 100_50),
     ("USD_TO_RUB", "91", "usd_to_rub", Decimal(91)),
     ("PRICE_MULTIPLIER", " 1.5 ", "price_multiplier", Decimal("1.5")),
@@ -233,7 +233,7 @@ def test_a_postgres_address_is_a_secret_with_its_password(scheme: str) -> None:
     assert config.database.url.reveal() == url
     assert {url, "canary%21pass", "canary!pass"} <= set(config.secrets())
     assert "canary" not in repr(config)
-    assert config.lease_terms == LeaseTerms(look_every_s=0.1)  # a look is cheap there
+    assert config.lease_terms == LeaseTerms(look_every_s=0.1)  # it is told of a release
 
 
 def test_packages_are_put_into_order_and_no_number_is_sold_twice() -> None:

@@ -38,7 +38,7 @@ from trt.secret import Secret
 from trt.storage.engines import DatabaseAddress, PostgresAddress, SQLiteAddress, renewal_s
 
 POSTGRES_LOOK_S = 0.1
-"""A look at the lease is one round trip to a server there, and a write lock on the file here."""
+"""A look is a round trip there, and the server tells of a release besides; a file tells nobody."""
 
 
 STARS_PACKAGES = (50, 100, 250, 500, 1000)

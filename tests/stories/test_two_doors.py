@@ -5,6 +5,7 @@ import trio
 
 from tests.conftest import LogOfTest
 from tests.stories import kit
+from trt.actors.lease_terms import LeaseTerms
 from trt.sandbox.kie_script import Succeed
 from trt.sandbox.telegram_user import FakeUser
 from trt.telemetry.events import EventName
@@ -188,4 +189,4 @@ def test_a_released_lease_is_taken_at_once_or_with_the_next_look(
         [released], taken = w.told(EventName.LOCK_RELEASED), w.told(EventName.LOCK_ACQUIRED)[-1]
         assert released.at <= taken.at
 
-    kit.tell(story, seed)
+    kit.tell(story, seed, lease_terms=LeaseTerms(look_every_s=0.25))  # too rare to be a chance

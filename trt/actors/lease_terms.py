@@ -15,7 +15,7 @@ class LeaseTerms:
     renew_every_s: float = 0.5
     trust_s: float = 1.5
     """How long the holder trusts its last renewal, by its own clock; it stops itself then."""
-    look_every_s: float = 0.25
+    look_every_s: float = 0.05
     """How often a waiting instance looks whether the lease is free, if no bell tells it before."""
     stop_lost_s: float = 0.4
     """How long the active branch may go on after the trust ran out; then it is cut off."""

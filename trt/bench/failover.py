@@ -7,7 +7,6 @@ from pathlib import Path
 import trio
 from attrs import frozen
 
-from trt.actors.lease_terms import LeaseTerms
 from trt.bench.children import LOOPBACK, end_on_sigterm
 from trt.bench.failover_balancer import Balancer
 from trt.bench.failover_database import SharedDatabase, shared_database
@@ -24,8 +23,6 @@ PLANNED_TARGET_S = 0.3
 CRASH_TARGET_S = 1.0
 HANG_TARGET_S = 3.0
 """The longest gaps allowed. A crash that no server sees is a hang: the lease has to run out."""
-LOOK_S = LeaseTerms().look_every_s
-"""Where nobody tells the standby that the lease is free, it finds out with its next look."""
 
 
 @frozen(kw_only=True)
@@ -170,7 +167,7 @@ def report(strike: Strike, rounds: Sequence[Round], *, is_told: bool) -> StrikeR
     """
     gaps_s = sorted(one.gap_s for one in rounds)
     target_s = _target_s(strike, is_told=is_told)
-    p50_target_s = _p50_target_s(is_told=is_told) if strike is Strike.PLANNED else None
+    p50_target_s = PLANNED_P50_TARGET_S if strike is Strike.PLANNED else None
     p50_s = _quantile(gaps_s, 0.5)
     is_quick = gaps_s[-1] < target_s and (p50_target_s is None or p50_s < p50_target_s)
     return StrikeReport(
@@ -189,14 +186,10 @@ def report(strike: Strike, rounds: Sequence[Round], *, is_told: bool) -> StrikeR
     )
 
 
-def _p50_target_s(*, is_told: bool) -> float:
-    return PLANNED_P50_TARGET_S + (0.0 if is_told else LOOK_S / 2)
-
-
 def _target_s(strike: Strike, *, is_told: bool) -> float:
     match strike:
         case Strike.PLANNED:
-            return PLANNED_TARGET_S + (0.0 if is_told else LOOK_S)
+            return PLANNED_TARGET_S
         case Strike.KILL if is_told:
             return CRASH_TARGET_S
         case _:
