@@ -115,3 +115,15 @@ async def test_a_tap_is_answered_within_its_second_and_one_of_before_with_its_wo
     tapped_at = BEGINNING - timedelta(seconds=age_s)
     in_hand.take(evolve(row(1), callback_id=CallbackId("tap"), received_at=tapped_at))
     assert taps.next_due_s() == pytest.approx(trio.current_time() + left_s)
+
+
+def test_a_suspect_is_counted_once_until_it_ends() -> None:
+    in_hand, _, _ = board()
+    suspect = evolve(row(1), attempts=1)
+    assert not in_hand.is_uncounted(row(1))
+    assert in_hand.is_uncounted(suspect)
+    in_hand.count(suspect)
+    in_hand.drop(suspect.update_id)  # its session crashed, and the sweep has read it again
+    assert not in_hand.is_uncounted(evolve(suspect, attempts=2))
+    in_hand.finish(suspect.update_id)
+    assert in_hand.is_uncounted(suspect)

@@ -69,6 +69,16 @@ async def test_a_delivered_job_is_told_from_the_tap_to_the_money_in_order_of_tim
     assert story.user_hash == id_hash(USER)
 
 
+async def test_an_update_that_a_lost_holder_left_open_is_told_with_its_attempt(door: Door) -> None:
+    def play(tx: Transaction) -> None:
+        play_delivered_job(tx)
+        tx.execute("UPDATE inbox SET attempts = 2")
+
+    await door.db.transact(play)
+    steps = [(step.place, step.what) for step in (await told(door)).steps]
+    assert (Place.INBOX, "done: SUCCESS at attempt 2 (epoch 1)") in steps
+
+
 def _play_two_calls(tx: Transaction) -> None:
     """Call createTask twice: KIE was busy, then made a task that took other credits."""
     play_delivered_job(tx)

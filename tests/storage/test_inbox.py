@@ -63,14 +63,41 @@ def test_an_update_ends_once(tx: Transaction) -> None:
     assert tx.execute("SELECT state, reason, epoch FROM inbox").one() == ("done", "SUCCESS", EPOCH)
 
 
-def test_attempts_are_counted_on_what_is_unfinished(tx: Transaction) -> None:
+def attempts(tx: Transaction) -> list[int]:
+    return [row.attempts for row in unfinished(tx)]
+
+
+def test_takeovers_mark_what_is_unfinished_and_count_nothing(tx: Transaction) -> None:
     inbox.store(tx, [inbox_row(1), inbox_row(2), inbox_row(3, shard=1)])
     end(tx, 1)
-    inbox.count_attempt(tx, bot_id=BOT, shard=SHARD)
-    inbox.count_attempt(tx, bot_id=BOT, shard=SHARD)
-    assert [row.attempts for row in unfinished(tx)] == [2]
+    for _ in range(7):
+        inbox.mark_suspects(tx, bot_id=BOT, shard=SHARD)
+    assert attempts(tx) == [1]
     [other] = inbox.unfinished(tx, bot_id=BOT, shard=Shard(1), limit=9)
     assert other.attempts == 0
+
+
+def test_a_suspect_is_counted_each_time_that_it_is_begun_again(tx: Transaction) -> None:
+    inbox.store(tx, [inbox_row(1), inbox_row(2, user_id=2)])
+    inbox.mark_suspects(tx, bot_id=BOT, shard=SHARD)
+    for number in (2, 3):
+        [row, _] = unfinished(tx)
+        assert inbox.begin_again(tx, row)
+        assert inbox.begin_again(tx, row)  # the same attempt, whose commit was in doubt
+        assert attempts(tx) == [number, 1]
+    inbox.mark_suspects(tx, bot_id=BOT, shard=SHARD)
+    assert attempts(tx) == [3, 1]
+
+
+def test_what_has_ended_or_waits_behind_another_is_not_begun(tx: Transaction) -> None:
+    inbox.store(tx, [inbox_row(1), inbox_row(2)])
+    inbox.mark_suspects(tx, bot_id=BOT, shard=SHARD)
+    [first, second] = unfinished(tx)
+    assert not inbox.begin_again(tx, second)
+    end(tx, 1)
+    assert not inbox.begin_again(tx, first)
+    assert attempts(tx) == [1]
+    assert inbox.begin_again(tx, second)
 
 
 def test_pruning_forgets_only_what_ended_long_ago(tx: Transaction) -> None:

@@ -32,7 +32,7 @@ def test_a_full_ingress_channel_means_503_and_nothing_is_lost(seed: int, log: Lo
         assert health["queue"]["backpressure_active"]
         assert health["queue"]["drop_rate_percent"] > 0
         assert health["queue"]["last_drop_time"]
-        w.bot.trouble.release("count_attempt")
+        w.bot.trouble.release("mark_suspects")
         await w.settled(120)
         assert [w.telegram.update(update_id).attempts[-1] for update_id in ids] == [200] * 30
         assert [kit.count(user, "Что создаём?") for user in people] == [1] * 30
@@ -44,7 +44,7 @@ def test_a_full_ingress_channel_means_503_and_nothing_is_lost(seed: int, log: Lo
 async def _interrupt_the_dispatcher(w: World) -> None:
     """Let the lease go and come back, with a dispatcher that cannot begin."""
     await w.settled(1)
-    w.bot.trouble.hold("count_attempt")
+    w.bot.trouble.hold("mark_suspects")
     await w.rows("UPDATE lease SET epoch = epoch + 1 RETURNING 1")
     await w.settled(4)
     assert w.bot.trouble.waiting == 1

@@ -165,7 +165,7 @@ def test_a_delivery_that_crashes_after_the_send_charges_once(
     kit.tell(story, seed)
 
 
-@pytest.mark.parametrize("work", ["count_attempt", "unfinished", "claim", "waiting"])
+@pytest.mark.parametrize("work", ["mark_suspects", "unfinished", "claim", "waiting"])
 def test_an_actor_of_the_branch_that_crashes_loses_no_update(work: str, log: LogOfTest) -> None:
     log.claim("ACTOR_CRASHED")
 
@@ -176,7 +176,7 @@ def test_an_actor_of_the_branch_that_crashes_loses_no_update(work: str, log: Log
             await kit.orders_picture(anna if turn % 2 else boris)
             await w.settled(40)
         w.bot.trouble.clear()
-        assert w.told(EventName.ACTOR_CRASHED) or work == "count_attempt"
+        assert w.told(EventName.ACTOR_CRASHED) or work == "mark_suspects"
         for user in (anna, boris):
             assert len(kit.pictures(user)) == 2
         [[waiting]] = await w.rows("SELECT count(*) FROM inbox WHERE state = 'new'")

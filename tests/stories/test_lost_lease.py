@@ -176,7 +176,7 @@ def test_a_holder_that_went_without_a_word_marks_what_it_left(seed: int) -> None
         await w.settled(5)
         assert second.leads()
         rows = await w.rows("SELECT update_id, state, attempts FROM inbox")
-        assert rows == [(sent, "done", 1)]
+        assert rows == [(sent, "done", 2)]
         first.trouble.release("handle")
         first.lease_trouble.release(None)
 

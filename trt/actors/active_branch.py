@@ -293,7 +293,7 @@ def _dispatcher(wired: Wiring, updates: "trio.MemoryReceiveChannel[InboxRow]") -
             cashier=wired.cashier.ref,
             in_hand=wired.in_hand,
             arrived=parts.bells.bell(inbox_topic(wired.at.shard)),
-            counts_attempts=takeover is not None and takeover.reason in WITHOUT_A_WORD,
+            marks_suspects=takeover is not None and takeover.reason in WITHOUT_A_WORD,
         ),
         updates,
     )

@@ -42,7 +42,7 @@ class DispatcherParts:
     in_hand: InHand
     arrived: Bell
     """Rung when a passive instance has taken updates of this shard."""
-    counts_attempts: bool
+    marks_suspects: bool
     """Whether the last holder went without a word: then what it left open may be the reason."""
 
 
@@ -60,14 +60,14 @@ class Dispatcher:
     ) -> None:
         self._parts = parts
         self._updates = updates
-        self._counts_attempts = parts.counts_attempts
+        self._marks_suspects = parts.marks_suspects
 
     async def run(self, ctx: Context[None]) -> None:
         """Dispatch until asked to stop; what is not dispatched stays in the inbox."""
         parts = self._parts
-        if self._counts_attempts:
-            await parts.db.transact(inbox.count_attempt, bot_id=parts.bot_id, shard=parts.shard)
-            self._counts_attempts = False  # once per takeover, not once per restart of ours
+        if self._marks_suspects:
+            await parts.db.transact(inbox.mark_suspects, bot_id=parts.bot_id, shard=parts.shard)
+            self._marks_suspects = False  # what came in since then was left open by nobody
         await self._sweep()
         ctx.ready()
         async with trio.open_nursery() as nursery:

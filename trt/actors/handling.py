@@ -31,8 +31,8 @@ from trt.telegram.updates import PAYMENT_KINDS, Unsupported, read_event
 from trt.telemetry.events import EventName
 
 ATTEMPTS_MAX = 5
-"""Takeovers that one update may survive unhandled before it is refused as the likely cause. What
-tells of money is not counted: it is carried out however late, and however often it took."""
+"""Attempts at one update that may end with their process before it is refused as the likely cause:
+to have waited in line is no attempt. What tells of money is carried out however often it took."""
 MESSAGE_AGE_S_MAX = 24 * 3600.0
 """As long as Telegram itself would keep a message for us: after that nobody waits for an answer."""
 

@@ -51,6 +51,8 @@ class InHand:
         """By the update that a session was told of: the earlier one that it is about instead."""
         self._behind: dict[UpdateId, list[UpdateId]] = {}
         """By an update that is given up: those that wait for its end."""
+        self._begun_again: set[UpdateId] = set()
+        """Suspects whose attempt in this life of the branch is counted."""
 
     def take(self, row: InboxRow) -> bool:
         """Note an update; False if somebody has it already or has just finished it."""
@@ -66,6 +68,7 @@ class InHand:
         self._finished[update_id] = None
         if len(self._finished) > FINISHED_KEPT:
             del self._finished[next(iter(self._finished))]
+        self._begun_again.discard(update_id)
         self.drop(update_id)
 
     def drop(self, update_id: UpdateId) -> None:
@@ -82,6 +85,14 @@ class InHand:
         else:
             self._first[told.update_id] = row
             self.take(row)
+
+    def is_uncounted(self, row: InboxRow) -> bool:
+        """Return whether a takeover found an update that was not begun again since then."""
+        return row.attempts > 0 and row.update_id not in self._begun_again
+
+    def count(self, row: InboxRow) -> None:
+        """Note that the attempt at a suspect is counted; a crash of its session adds none."""
+        self._begun_again.add(row.update_id)
 
     def abandon(self, told: InboxRow) -> None:
         """Forget what a session that stopped was told of, and what it was about."""

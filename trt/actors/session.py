@@ -1,11 +1,11 @@
 """SessionActor: one user's updates, in order, one at a time."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import assert_never
 
 import trio
-from attrs import frozen
+from attrs import field, frozen
 
 from trt.actors.handling import AlreadyEnded, EarlierFirst, Handled, handle
 from trt.actors.in_hand import InHand
@@ -13,6 +13,7 @@ from trt.actors.update_desk import JobBooks, Shop, Stamp
 from trt.domain.ids import DraftId, JobId, Shard
 from trt.domain.payments import OrderId
 from trt.sources import Sources
+from trt.storage import inbox
 from trt.storage.database import Database
 from trt.storage.inbox import InboxRow
 from trt.supervision import Context
@@ -43,6 +44,8 @@ class SessionParts:
     leash: Callable[[], AbstractContextManager[trio.CancelScope]]
     at_work: trio.CapacityLimiter
     """Who may handle an update at this moment; the others stand in line."""
+    alone: trio.Lock = field(factory=trio.Lock)
+    """Who handles a prime suspect: if that takes the process along, it takes no other update."""
 
 
 class SessionActor:
@@ -53,6 +56,9 @@ class SessionActor:
     loses nothing, and an update whose handling crashed is handled again. Its user's updates may
     have come in by two instances, so it turns to the earlier ones before the one it was told of.
     Whoever stands in line at a stop hands its update back untouched: the next holder has it sooner.
+
+    An update that a holder left open who went without a word is a suspect. That it is begun again
+    is committed first, so that what kills its process is counted, and what waited in line is not.
     """
 
     def __init__(self, parts: SessionParts) -> None:
@@ -85,7 +91,9 @@ class SessionActor:
         in_hand = self._parts.in_hand
         row = told
         while True:
-            outcome = await self._attempt(row)
+            is_prime_suspect = row.attempts > 1  # begun again, and left open again
+            async with self._parts.alone if is_prime_suspect else nullcontext():
+                outcome = await self._attempt(row)
             match outcome:
                 case EarlierFirst(earlier):
                     row = earlier
@@ -106,6 +114,8 @@ class SessionActor:
 
     async def _attempt(self, row: InboxRow) -> Handled | AlreadyEnded | EarlierFirst:
         parts = self._parts
+        if parts.in_hand.is_uncounted(row) and await parts.db.transact(inbox.begin_again, row):
+            parts.in_hand.count(row)
         stamp = Stamp(
             now=parts.sources.now(),
             epoch=parts.epoch,

@@ -158,8 +158,8 @@ def _arrival(row: InboxTrace) -> Step:
 def _ends_of_inbox(rows: Sequence[InboxTrace]) -> Iterator[Step]:
     for row in rows:
         if row.finished_at is not None:
-            attempts = f" after {count(row.attempts, 'takeover')}" if row.attempts else ""
-            what = f"{row.state}: {row.reason}{attempts} (epoch {row.epoch})"
+            attempt = f" at attempt {row.attempts}" if row.attempts else ""
+            what = f"{row.state}: {row.reason}{attempt} (epoch {row.epoch})"
             yield Step(at=row.finished_at, place=Place.INBOX, what=what)
 
 

@@ -45,7 +45,8 @@ class InboxRow:
     received_at: datetime
     shard: Shard
     attempts: int = 0
-    """How many takeovers found it unfinished."""
+    """0 until a takeover without a word found it unfinished, which makes it a suspect; from then on
+    the number of the attempt at it, the one before the first such takeover included."""
 
 
 def store(tx: Transaction, rows: Sequence[InboxRow]) -> frozenset[UpdateId]:
@@ -154,15 +155,34 @@ def is_unfinished(tx: Transaction, *, bot_id: BotId, update_id: UpdateId) -> boo
     return found.first() is not None
 
 
-def count_attempt(tx: Transaction, *, bot_id: BotId, shard: Shard) -> None:
-    """Add one attempt to every unfinished update; once per takeover, before handling them."""
+def mark_suspects(tx: Transaction, *, bot_id: BotId, shard: Shard) -> None:
+    """Mark every unfinished update: any of them may be why the last holder went without a word."""
     tx.execute(
         """
-        UPDATE inbox SET attempts = attempts + 1
-        WHERE bot_id = :bot_id AND shard = :shard AND state = 'new'
+        UPDATE inbox SET attempts = 1
+        WHERE bot_id = :bot_id AND shard = :shard AND state = 'new' AND attempts = 0
         """,
         {"bot_id": bot_id, "shard": shard},
     )
+
+
+def begin_again(tx: Transaction, row: InboxRow) -> bool:
+    """Count the attempt at a suspect that follows; the same row twice counts once.
+
+    Returns:
+        False when it has ended or an earlier one of its user comes first: it is not begun then.
+    """
+    oldest = oldest_unfinished(tx, bot_id=row.bot_id, user_id=row.user_id)
+    if oldest is None or oldest.update_id != row.update_id:
+        return False
+    tx.execute(
+        """
+        UPDATE inbox SET attempts = attempts + 1
+        WHERE bot_id = :bot_id AND update_id = :update_id AND attempts = :attempts
+        """,
+        {"bot_id": row.bot_id, "update_id": row.update_id, "attempts": row.attempts},
+    )
+    return True
 
 
 def finish(
