@@ -30,7 +30,11 @@ TROUBLES: list[tuple[EventName, dict[str, FieldValue], str]] = [
     (EventName.STARS_WENT, {"external_id": "x", "stars": 7, "kind": "other"}, "7"),
     (EventName.STARS_RECONCILED, {"seen": 9, "credited": 2, "taken_back": 1}, "2"),
     (EventName.REFUND_ENDED, MONEY | {"outcome": "refused"}, "101,40 ₽"),
-    (EventName.DISPATCH_FAIL, {"reason_code": "x", "kind": "successful_payment"}, "Сверка"),
+    (
+        EventName.DISPATCH_FAIL,
+        {"reason_code": "x", "kind": "successful_payment"},
+        "Платёж по нашему счёту учтёт ежечасная сверка",
+    ),
 ]
 TROUBLES += [
     (EventName.OPERATOR_ALARM, {"reason_code": reason, "job_id": "j"}, "trt ops trace")
