@@ -115,6 +115,7 @@ CREDIT: list[tuple[str, int, str, Any]] = [
     ("a whole number", 200, '{"code":200,"msg":"success","data":100}', Decimal(100)),
     ("none left", 200, '{"code":200,"msg":"success","data":0}', Decimal(0)),
     ("key", 200, error(401, "You do not have access permissions"), Trouble.ACCOUNT),
+    ("no key, and a number", 200, '{"code":401,"msg":"No key","data":0}', Trouble.ACCOUNT),
     ("nothing", 200, error(200, "success"), Trouble.UNREADABLE),
     ("gateway page", 502, HTML_502, Trouble.OUTAGE),
 ]

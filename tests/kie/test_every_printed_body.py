@@ -16,7 +16,15 @@ from trt.domain.reasons import Reason
 from trt.kie.callbacks import parse_callback
 from trt.kie.client import KIEClient
 from trt.kie.errors import KIEUnavailable, Trouble
-from trt.kie.outcomes import Busy, Created, OutcomeUnknown, Refused
+from trt.kie.outcomes import (
+    Busy,
+    Created,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    RefusedResult,
+    UploadRefused,
+)
 
 HOSTS = ["aiquickdraw.com", "redpandaai.co"]
 
@@ -92,6 +100,27 @@ async def test_every_answer_to_credit(row: Any, kie: KIEClient, wire: Wire) -> N
     _, status, body, outcome = row
     wire.says(status, body.encode())
     assert await told(kie.credit_balance()) == outcome
+
+
+NO_ANSWER = [OutcomeUnknown, *[Trouble.UNREADABLE] * 4]
+NO_SUCH_THING = [Refused, NotFound, UploadRefused, RefusedResult, Trouble.UNREADABLE]
+
+
+@pytest.mark.parametrize(("status", "body"), CATALOGUE)
+async def test_the_catalogue_is_taken_for_no_task_no_file_and_no_money(
+    status: int, body: str, kie: KIEClient, wire: Wire
+) -> None:
+    wire.says(status, body.encode())
+    outcomes = [
+        await told(kie.create_task(ModelId("m"), {}, None)),
+        await told(kie.record(TaskId(TASK))),
+        await told(kie.upload(b"PNG", "a.png", "image/png", "images")),
+        await told(kie.download_link(f"{CDN}/a.png")),
+        await told(kie.credit_balance()),
+    ]
+    kinds = [one if isinstance(one, Trouble) else type(one) for one in outcomes]
+    assert kinds == (NO_ANSWER if status == httpx.codes.OK else NO_SUCH_THING)
+    assert parse_callback(body.encode()) is None
 
 
 ALL = (
