@@ -103,6 +103,18 @@ def test_the_order_carries_the_file_id_and_the_newest_picture_counts() -> None:
     assert start.params["prompt"] == "a cat"
 
 
+def test_a_picture_that_is_sent_while_the_user_is_elsewhere_is_left_alone() -> None:
+    talk = ready()
+    talk.command("balance")
+    for _ in range(2):  # and the second is no more meant for the order than the first
+        turn = talk.do(sent())
+        assert "не приложили" in shown(turn).text
+        assert reason(turn) is Reason.STATE_MISMATCH
+        assert picture_of(turn) is None
+    talk.press("keep:")
+    assert picture_of(talk.do(sent())) == "file-1"
+
+
 def test_a_picture_that_is_asked_for_can_be_kept_or_left_out() -> None:
     talk = ready()
     question = talk.press("edit:" + talk_draft(talk) + ":image_input")

@@ -160,6 +160,27 @@ def test_one_announcement_takes_one_receipt(seed: int) -> None:
 
 
 @kit.SEEDS
+def test_the_second_page_of_a_receipt_is_no_picture_for_the_open_order(seed: int) -> None:
+    async def story(w: World) -> None:
+        anna, admin = w.telegram.user(), till_kit.admin(w)
+        await till_kit.starts(admin)
+        await till_kit.starts(anna)
+        await anna.wait_answer(anna.tap_data("model:nano-banana-pro"))
+        await announces(anna)
+        anna.send_photo(PICTURE)
+        await anna.wait_message("Чек получен")
+        anna.send_photo(PICTURE)
+        await anna.wait_message("к заказу не приложили")
+        [(draft,)] = await w.rows(
+            "SELECT draft FROM sessions WHERE user_id = :user", user=anna.user_id
+        )
+        assert "nano-banana-pro" in draft
+        assert "image_input" not in draft
+
+    kit.tell(story, seed, **OPEN)
+
+
+@kit.SEEDS
 def test_by_default_a_photo_is_just_a_photo(seed: int) -> None:
     async def story(w: World) -> None:
         anna = w.telegram.user()

@@ -277,3 +277,13 @@ def insufficient(
             (*back, *home_row(copy)),
         ),
     )
+
+
+def picture_aside(copy: Copy, draft_id: DraftId) -> Screen:
+    """Return that a picture came while the user was not looking at the open order."""
+    on = button(copy.plain("button.resume"), tap.KeepValue(draft_id))
+    return Screen(
+        screen_id=ScreenId.NOTICE,
+        text=copy.text("stray.picture_aside"),
+        keyboard=((on,), home_row(copy)),
+    )

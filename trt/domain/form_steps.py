@@ -73,6 +73,8 @@ def pictured(scene: Scene, sent: FileSent | MediaSent) -> Turn | None:
         return None
     draft, judged = form.mend(card, draft), pictures.check(sent)
     match judged:
+        case pictures.Attached() if scene.session.screen_id not in ScreenId.of_an_order():
+            return _aside(scene, draft)
         case pictures.Attached(file_id):
             return _attached(scene, card, _with(draft, param, file_id), sent)
         case pictures.TooBig():
@@ -85,6 +87,13 @@ def pictured(scene: Scene, sent: FileSent | MediaSent) -> Turn | None:
             assert_never(judged)
     reason = Reason.VALIDATION_FAIL
     return order_steps.show(scene, "picture_answer", card, draft, trouble=trouble, reason=reason)
+
+
+def _aside(scene: Scene, draft: Draft) -> Turn:
+    """Leave a picture alone that follows on a receipt, say: nobody meant to show it to KIE."""
+    screen = form_screens.picture_aside(scene.copy, draft.draft_id)
+    turn = scene.show("picture_aside", screen, reason=Reason.STATE_MISMATCH)
+    return evolve(turn, session=scene.session)
 
 
 def _attached(scene: Scene, card: ModelCard, draft: Draft, sent: FileSent | MediaSent) -> Turn:

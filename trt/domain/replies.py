@@ -31,6 +31,11 @@ class ScreenId(StrEnum):
     NOTICE = "NOTICE"
     """A short text that is not a place to be: stray input, outdated button, passive mode."""
 
+    @classmethod
+    def of_an_order(cls) -> "frozenset[ScreenId]":
+        """Return the screens on which an order is being filled in."""
+        return frozenset({cls.MODEL_CARD, cls.PARAMS_FORM, cls.CONFIRM, cls.INSUFFICIENT})
+
 
 @frozen(kw_only=True)
 class Button:
