@@ -14,8 +14,8 @@ run: .venv/run.stamp  ## run the sandbox: open http://127.0.0.1:8080 and chat wi
 
 test: .venv/dev.stamp  ## run every test
 	@# Two halves side by side: most stories, and the rest. Real processes have the machine to themselves.
-	@$(BIN)/python -m pytest -p no:cacheprovider tests/stories --ignore-glob "*/stories/test_[ops]*" & stories=$$!; \
-	$(BIN)/python -m pytest --ignore tests/process --ignore-glob "*/stories/test_[!ops]*"; rest=$$?; \
+	@$(BIN)/python -m pytest -p no:cacheprovider tests/stories --ignore-glob "*/stories/test_[aops]*" & stories=$$!; \
+	$(BIN)/python -m pytest --ignore tests/process --ignore-glob "*/stories/test_[!aops]*"; rest=$$?; \
 	wait $$stories && exit $$rest
 	@$(BIN)/python -m pytest tests/process
 
