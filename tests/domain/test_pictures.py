@@ -106,8 +106,8 @@ def test_the_order_carries_the_file_id_and_the_newest_picture_counts() -> None:
 def test_a_picture_that_is_sent_while_the_user_is_elsewhere_is_left_alone() -> None:
     talk = ready()
     talk.command("balance")
-    for _ in range(2):  # and the second is no more meant for the order than the first
-        turn = talk.do(sent())
+    for size_bytes in (1000, 21 * MB, 1000):  # and the last is no more meant for it than the first
+        turn = talk.do(sent(size_bytes=size_bytes))
         assert "не приложили" in shown(turn).text
         assert reason(turn) is Reason.STATE_MISMATCH
         assert picture_of(turn) is None

@@ -55,6 +55,9 @@ def test_what_the_admin_orders_is_done_in_the_shard_of_the_user(
         assert kit.count(admin, ACCEPTED) == (4 if shard == OTHER else 0)
         rows = await w.rows("SELECT kind FROM admin_actions ORDER BY at")
         assert rows == [("credit",), ("debit",), ("refund",)]
+        sql = "SELECT max(finished_at - received_at) FROM inbox WHERE kind = 'sent_on'"
+        [(longest_s,)] = await w.rows(sql)
+        assert (longest_s or 0) < 0.1  # the other shard is woken, no sweep has to find it
         if apart:
             await assert_nothing_crossed(w)
 

@@ -72,8 +72,9 @@ def pictured(scene: Scene, sent: FileSent | MediaSent) -> Turn | None:
     if param is None:
         return None
     draft, judged = form.mend(card, draft), pictures.check(sent)
+    is_elsewhere = scene.session.screen_id not in ScreenId.of_an_order()
     match judged:
-        case pictures.Attached() if scene.session.screen_id not in ScreenId.of_an_order():
+        case pictures.Attached() | pictures.TooBig() if is_elsewhere:
             return _aside(scene, draft)
         case pictures.Attached(file_id):
             return _attached(scene, card, _with(draft, param, file_id), sent)
