@@ -2,8 +2,19 @@
 
 from attrs import evolve
 
-from tests.storage.samples import BOT, CHAT, EPOCH, NOW, SHARD, USER, inbox_row, job, later
-from trt.domain.ids import ChatId, Cid, UpdateId, UserId
+from tests.storage.samples import (
+    BOT,
+    CHAT,
+    EPOCH,
+    NOW,
+    OTHER_SHARD,
+    SHARD,
+    USER,
+    inbox_row,
+    job,
+    later,
+)
+from trt.domain.ids import ChatId, Cid, Shard, UpdateId, UserId
 from trt.domain.job import JobState
 from trt.domain.reasons import Reason
 from trt.domain.replies import Screen, ScreenId, ShowScreen
@@ -32,11 +43,11 @@ def comes(tx: Transaction, update_id: int, user_id: UserId, *, is_done: bool = T
     return row
 
 
-def says(tx: Transaction, row: InboxRow, *, is_sent: bool = True) -> None:
+def says(tx: Transaction, row: InboxRow, *, is_sent: bool = True, shard: Shard = SHARD) -> None:
     screen = Screen(screen_id=ScreenId.CONFIRM, text=f"the prompt of {row.update_id}")
     number = outbox.put(
         tx,
-        shard=SHARD,
+        shard=shard,
         chat_id=row.chat_id,
         reply=ShowScreen(screen=screen),
         cid=row.cid,
@@ -84,6 +95,12 @@ def test_messages_and_replies_are_emptied_and_their_rows_stay(tx: Transaction) -
         replies = left(tx, "SELECT reply FROM outbox ORDER BY outbox_id")
         assert [bool(reply) for reply in replies] == [False, True, True]
     assert inbox.store(tx, [inbox_row(1)]) == frozenset()  # it is still known as seen
+
+
+def test_what_another_shard_said_in_the_same_chat_is_that_shards(tx: Transaction) -> None:
+    says(tx, comes(tx, 1, USER), shard=OTHER_SHARD)
+    erased(tx)
+    assert left(tx, "SELECT count(*) FROM outbox WHERE reply <> ''") == [1]
 
 
 def test_past_orders_lose_their_words_and_keep_their_price(tx: Transaction) -> None:

@@ -7,6 +7,7 @@ from tests.stories import kit, till_kit
 from tests.stories.shard_kit import assert_nothing_crossed, each_leads_one, users_of
 from tests.stories.test_money_by_hand import OPEN, PICTURE, announces
 from tests.stories.till_kit import ADMIN_ID
+from trt.actors.parts import Limits
 from trt.domain.ids import UserId
 from trt.domain.shard import shard_of
 from trt.sandbox.telegram_user import FakeUser
@@ -104,6 +105,26 @@ def test_an_order_for_a_shard_that_nobody_leads_waits_and_is_done_once(seed: int
         assert len(w.told(EventName.ADMIN_ACTION, outcome="Posted")) == 1
 
     kit.tell(story, seed, **TWO)
+
+
+@kit.SEEDS
+def test_an_order_about_somebody_who_floods_the_bot_is_not_turned_away(seed: int) -> None:
+    async def story(w: World) -> None:
+        admin, user = await _begin(w, OTHER)
+        there = w.instances[OTHER].trouble
+        there.hold("handle")
+        for _ in range(10):
+            user.send("/menu")
+            await w.settled(0.5)
+        admin.send(f"/credit {user.user_id} 100 извините")
+        await admin.wait_message(ACCEPTED)
+        await w.settled(2)
+        there.release("handle")
+        await admin.wait_message("Начислено 100 ₽")
+        assert w.told(EventName.DISPATCH_REFUSED, reason_code="MAILBOX_FULL")
+        assert await till_kit.available(w, user) == 10_000
+
+    kit.tell(story, seed, limits=Limits(session_mailbox=1), **TWO)
 
 
 @kit.SEEDS
